@@ -1,0 +1,1 @@
+"""BareFlow: grow a C program on bare metal, then freeze what converged."""

@@ -1,0 +1,11 @@
+"""Every binary format of the project, declared once; `ALL` lists them for the generators."""
+
+from __future__ import annotations
+
+from bareflow.layouts.boot import BOOT
+from bareflow.layouts.memmap import MEMMAP
+from bareflow.layouts.snapshot import SNAPSHOT
+from bareflow.layouts.verdict import VERDICT
+from bareflow.layouts.wire import WIRE
+
+ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE)

@@ -1,0 +1,42 @@
+"""Where things are in physical and virtual memory, for the loaders, the kernel and the link scripts."""
+
+from __future__ import annotations
+
+from bareflow.layouts.record import Constant, Layout
+
+MEMMAP = Layout(
+    name="memmap",
+    title="Memory map",
+    doc="""Physical memory below 1 MiB belongs to the loader and stays so: under BIOS the disk is read through it.
+
+    0x00000 real-mode vectors      0x07c00 boot sector     0x20000 disk bounce buffer (64 KiB)
+    0x01000 loader data            0x08000 stage 2          0x80000 top of the loader's stack
+
+The kernel is placed on a page boundary, at 1 MiB where the loader has the choice, and maps itself.
+
+    0x0000000000000000  page 0, never mapped
+    0x0000000000400000  the workload, where a Linux program would be
+    0x0000100000000000  mmap
+    0x00007ffffffff000  top of the workload's stack, growing down to a guard page
+    0xffff800000000000  all physical memory, never executable
+    0xffffffff80000000  the kernel""",
+    constants=(
+        Constant("MEM_LOADER_DATA", 0x1000, "stage 2's tables and boot info"),
+        Constant("MEM_BOOT_SECTOR", 0x7C00, "where the firmware puts the boot sector"),
+        Constant("MEM_STAGE2", 0x8000, "where the boot sector puts stage 2"),
+        Constant("MEM_STAGE2_MAX", 0x10000, "room for stage 2 in bytes"),
+        Constant("MEM_BOUNCE", 0x20000, "buffer for the firmware's disk calls"),
+        Constant("MEM_BOUNCE_SIZE", 0x10000, "its size: one INT 13h transfer"),
+        Constant("MEM_LOADER_STACK_TOP", 0x80000, "top of the loader's stack"),
+        Constant("MEM_KERNEL_PHYS", 0x100000, "where the kernel is put when the loader may choose"),
+        Constant("MEM_WORKLOAD_BASE", 0x400000, "link address of a workload"),
+        Constant("MEM_MMAP_BASE", 0x100000000000, "first address that mmap hands out"),
+        Constant("MEM_STACK_TOP", 0x7FFFFFFFF000, "top of the workload's stack"),
+        Constant("MEM_DIRECT_MAP", 0xFFFF800000000000, "all physical memory, readable and writable"),
+        Constant("MEM_KERNEL_BASE", 0xFFFFFFFF80000000, "link address of the kernel"),
+        Constant("DISK_STAGE2_LBA", 2, "first sector of stage 2 on the disk; sector 1 is left for the ELF head"),
+        Constant("DISK_PARTITION_LBA", 2048, "first sector of the FAT16 partition"),
+        Constant("DISK_SECTOR_SIZE", 512, "bytes in a sector"),
+        Constant("DISK_PARTITION_TYPE", 0xEF, "partition type: EFI system partition"),
+    ),
+)

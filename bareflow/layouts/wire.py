@@ -1,0 +1,76 @@
+"""The wire: frames between guest and host, and the records the kernel itself sends in them.
+
+On the line a frame is COBS(header, payload, CRC-32 of both) followed by one zero byte.
+COBS: Cheshire and Baker, "Consistent Overhead Byte Stuffing", 1999. CRC-32: as in IEEE 802.3 (zlib's).
+"""
+
+from __future__ import annotations
+
+from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
+
+FRAME_TYPE = Enumeration(
+    name="frame type",
+    prefix="FRAME",
+    doc="What a frame carries. 1–15 belong to the link, 16–31 to the kernel, 32 and above to the agent.",
+    members={
+        "hello": (1, "a session begins: wire_hello"),
+        "ack": (2, "nothing but the header's acknowledgement"),
+        "text": (16, "console bytes, where one port carries both"),
+        "final": (17, "final_record: the last frame of a guest"),
+        "trap": (18, "trap_record, then the stack's words"),
+    },
+)
+
+FRAME_HEADER = Record(
+    "frame_header",
+    "Begins every frame.",
+    (
+        Field("session", "u32", "chosen anew by the guest at each boot; 0: from the kernel, without a session"),
+        Field("sequence", "u32", "counts reliable frames from 1; 0: not acknowledged, not resent"),
+        Field("acknowledged", "u32", "every reliable frame up to this has arrived"),
+        Field("type", "u16", "FRAME_…"),
+        Field("length", "u16", "bytes of payload"),
+    ),
+)
+
+FINAL_RECORD = Record(
+    "final_record",
+    "How the guest ended; without it no exit status is believed.",
+    (
+        Field("verdict", "u32", "VERDICT_…"),
+        Field("status", "i32", "exit status, signal, refusal or letter"),
+        Field("tsc_hz", "u64", "TSC ticks in a second; 0: unknown"),
+        Field("stamps", "u64", "boot stamps, see boot info", 8),
+        Field("memory_used", "u64", "most bytes of physical memory ever in use"),
+        Field("page_faults", "u64", "page faults that the kernel served"),
+        Field("dropped", "u64", "records that were dropped"),
+    ),
+)
+
+TRAP_RECORD = Record(
+    "trap_record",
+    "A CPU exception that nobody handled. `stack_words` 64-bit words from rsp upwards follow.",
+    (
+        Field("vector", "u32", "exception number"),
+        Field("stack_words", "u32", "how many words follow"),
+        Field("error_code", "u64", "as pushed by the CPU"),
+        Field("rip", "u64", "instruction"),
+        Field("rflags", "u64", "flags"),
+        Field("cr2", "u64", "faulting address"),
+        Field("cr3", "u64", "page tables"),
+        Field("registers", "u64", "rax rcx rdx rbx rsp rbp rsi rdi r8 … r15", 16),
+    ),
+)
+
+WIRE = Layout(
+    name="wire",
+    title="The wire",
+    doc="Frames survive lost, doubled, flipped and inserted bytes: what does not pass its CRC never happened.",
+    constants=(
+        Constant("WIRE_VERSION", 1, "of this protocol"),
+        Constant("WIRE_MAX_PAYLOAD", 1024, "bytes of payload in a frame"),
+        Constant("TRAP_STACK_WORDS", 96, "stack words sent with a trap"),
+    ),
+    enumerations=(FRAME_TYPE,),
+    records=(FRAME_HEADER, FINAL_RECORD, TRAP_RECORD),
+)

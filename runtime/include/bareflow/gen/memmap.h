@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory map. Generated from bareflow/layouts/memmap.py: do not edit. */
+/* clang-format off */
+#ifndef BAREFLOW_GEN_MEMMAP_H
+#define BAREFLOW_GEN_MEMMAP_H
+
+/* stage 2's tables and boot info */
+#define MEM_LOADER_DATA 0x1000
+/* where the firmware puts the boot sector */
+#define MEM_BOOT_SECTOR 0x7c00
+/* where the boot sector puts stage 2 */
+#define MEM_STAGE2 0x8000
+/* room for stage 2 in bytes */
+#define MEM_STAGE2_MAX 0x10000
+/* buffer for the firmware's disk calls */
+#define MEM_BOUNCE 0x20000
+/* its size: one INT 13h transfer */
+#define MEM_BOUNCE_SIZE 0x10000
+/* top of the loader's stack */
+#define MEM_LOADER_STACK_TOP 0x80000
+/* where the kernel is put when the loader may choose */
+#define MEM_KERNEL_PHYS 0x100000
+/* link address of a workload */
+#define MEM_WORKLOAD_BASE 0x400000
+/* first address that mmap hands out */
+#define MEM_MMAP_BASE 0x100000000000
+/* top of the workload's stack */
+#define MEM_STACK_TOP 0x7ffffffff000
+/* all physical memory, readable and writable */
+#define MEM_DIRECT_MAP 0xffff800000000000
+/* link address of the kernel */
+#define MEM_KERNEL_BASE 0xffffffff80000000
+/* first sector of stage 2 on the disk; sector 1 is left for the ELF head */
+#define DISK_STAGE2_LBA 2
+/* first sector of the FAT16 partition */
+#define DISK_PARTITION_LBA 2048
+/* bytes in a sector */
+#define DISK_SECTOR_SIZE 512
+/* partition type: EFI system partition */
+#define DISK_PARTITION_TYPE 239
+
+#endif

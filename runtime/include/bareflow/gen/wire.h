@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The wire. Generated from bareflow/layouts/wire.py: do not edit. */
+/* clang-format off */
+#ifndef BAREFLOW_GEN_WIRE_H
+#define BAREFLOW_GEN_WIRE_H
+
+/* of this protocol */
+#define WIRE_VERSION 1
+/* bytes of payload in a frame */
+#define WIRE_MAX_PAYLOAD 1024
+/* stack words sent with a trap */
+#define TRAP_STACK_WORDS 96
+
+/* What a frame carries. 1–15 belong to the link, 16–31 to the kernel, 32 and above to the agent. */
+#define FRAME_HELLO 1 /* a session begins: wire_hello */
+#define FRAME_ACK 2 /* nothing but the header's acknowledgement */
+#define FRAME_TEXT 16 /* console bytes, where one port carries both */
+#define FRAME_FINAL 17 /* final_record: the last frame of a guest */
+#define FRAME_TRAP 18 /* trap_record, then the stack's words */
+
+/* Begins every frame. */
+#define FRAME_HEADER_SESSION_OFFSET 0
+#define FRAME_HEADER_SEQUENCE_OFFSET 4
+#define FRAME_HEADER_ACKNOWLEDGED_OFFSET 8
+#define FRAME_HEADER_TYPE_OFFSET 12
+#define FRAME_HEADER_LENGTH_OFFSET 14
+#define FRAME_HEADER_SIZEOF 16
+
+/* How the guest ended; without it no exit status is believed. */
+#define FINAL_RECORD_VERDICT_OFFSET 0
+#define FINAL_RECORD_STATUS_OFFSET 4
+#define FINAL_RECORD_TSC_HZ_OFFSET 8
+#define FINAL_RECORD_STAMPS_OFFSET 16
+#define FINAL_RECORD_MEMORY_USED_OFFSET 80
+#define FINAL_RECORD_PAGE_FAULTS_OFFSET 88
+#define FINAL_RECORD_DROPPED_OFFSET 96
+#define FINAL_RECORD_SIZEOF 104
+
+/* A CPU exception that nobody handled. `stack_words` 64-bit words from rsp upwards follow. */
+#define TRAP_RECORD_VECTOR_OFFSET 0
+#define TRAP_RECORD_STACK_WORDS_OFFSET 4
+#define TRAP_RECORD_ERROR_CODE_OFFSET 8
+#define TRAP_RECORD_RIP_OFFSET 16
+#define TRAP_RECORD_RFLAGS_OFFSET 24
+#define TRAP_RECORD_CR2_OFFSET 32
+#define TRAP_RECORD_CR3_OFFSET 40
+#define TRAP_RECORD_REGISTERS_OFFSET 48
+#define TRAP_RECORD_SIZEOF 176
+
+#if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame_header {
+    uint32_t session; /* chosen anew by the guest at each boot; 0: from the kernel, without a session */
+    uint32_t sequence; /* counts reliable frames from 1; 0: not acknowledged, not resent */
+    uint32_t acknowledged; /* every reliable frame up to this has arrived */
+    uint16_t type; /* FRAME_… */
+    uint16_t length; /* bytes of payload */
+};
+_Static_assert(offsetof(struct frame_header, session) == FRAME_HEADER_SESSION_OFFSET, "session");
+_Static_assert(offsetof(struct frame_header, sequence) == FRAME_HEADER_SEQUENCE_OFFSET, "sequence");
+_Static_assert(offsetof(struct frame_header, acknowledged) == FRAME_HEADER_ACKNOWLEDGED_OFFSET, "acknowledged");
+_Static_assert(offsetof(struct frame_header, type) == FRAME_HEADER_TYPE_OFFSET, "type");
+_Static_assert(offsetof(struct frame_header, length) == FRAME_HEADER_LENGTH_OFFSET, "length");
+_Static_assert(sizeof(struct frame_header) == FRAME_HEADER_SIZEOF, "frame_header");
+
+struct final_record {
+    uint32_t verdict; /* VERDICT_… */
+    int32_t status; /* exit status, signal, refusal or letter */
+    uint64_t tsc_hz; /* TSC ticks in a second; 0: unknown */
+    uint64_t stamps[8]; /* boot stamps, see boot info */
+    uint64_t memory_used; /* most bytes of physical memory ever in use */
+    uint64_t page_faults; /* page faults that the kernel served */
+    uint64_t dropped; /* records that were dropped */
+};
+_Static_assert(offsetof(struct final_record, verdict) == FINAL_RECORD_VERDICT_OFFSET, "verdict");
+_Static_assert(offsetof(struct final_record, status) == FINAL_RECORD_STATUS_OFFSET, "status");
+_Static_assert(offsetof(struct final_record, tsc_hz) == FINAL_RECORD_TSC_HZ_OFFSET, "tsc_hz");
+_Static_assert(offsetof(struct final_record, stamps) == FINAL_RECORD_STAMPS_OFFSET, "stamps");
+_Static_assert(offsetof(struct final_record, memory_used) == FINAL_RECORD_MEMORY_USED_OFFSET, "memory_used");
+_Static_assert(offsetof(struct final_record, page_faults) == FINAL_RECORD_PAGE_FAULTS_OFFSET, "page_faults");
+_Static_assert(offsetof(struct final_record, dropped) == FINAL_RECORD_DROPPED_OFFSET, "dropped");
+_Static_assert(sizeof(struct final_record) == FINAL_RECORD_SIZEOF, "final_record");
+
+struct trap_record {
+    uint32_t vector; /* exception number */
+    uint32_t stack_words; /* how many words follow */
+    uint64_t error_code; /* as pushed by the CPU */
+    uint64_t rip; /* instruction */
+    uint64_t rflags; /* flags */
+    uint64_t cr2; /* faulting address */
+    uint64_t cr3; /* page tables */
+    uint64_t registers[16]; /* rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 */
+};
+_Static_assert(offsetof(struct trap_record, vector) == TRAP_RECORD_VECTOR_OFFSET, "vector");
+_Static_assert(offsetof(struct trap_record, stack_words) == TRAP_RECORD_STACK_WORDS_OFFSET, "stack_words");
+_Static_assert(offsetof(struct trap_record, error_code) == TRAP_RECORD_ERROR_CODE_OFFSET, "error_code");
+_Static_assert(offsetof(struct trap_record, rip) == TRAP_RECORD_RIP_OFFSET, "rip");
+_Static_assert(offsetof(struct trap_record, rflags) == TRAP_RECORD_RFLAGS_OFFSET, "rflags");
+_Static_assert(offsetof(struct trap_record, cr2) == TRAP_RECORD_CR2_OFFSET, "cr2");
+_Static_assert(offsetof(struct trap_record, cr3) == TRAP_RECORD_CR3_OFFSET, "cr3");
+_Static_assert(offsetof(struct trap_record, registers) == TRAP_RECORD_REGISTERS_OFFSET, "registers");
+_Static_assert(sizeof(struct trap_record) == TRAP_RECORD_SIZEOF, "trap_record");
+
+#endif
+
+#endif
