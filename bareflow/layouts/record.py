@@ -99,7 +99,7 @@ class Record:
         """
         unknown = values.keys() - self.offsets.keys()
         if unknown:
-            raise KeyError(f"{self.name} has no field {sorted(unknown)[0]}")
+            raise KeyError(f"{self.name} has no field {min(unknown)}")
         flat: list[Any] = []
         for member in self.fields:
             if member.kind == "bytes":

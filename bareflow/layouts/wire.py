@@ -18,6 +18,19 @@ FRAME_TYPE = Enumeration(
         "text": (16, "console bytes, where one port carries both"),
         "final": (17, "final_record: the last frame of a guest"),
         "trap": (18, "trap_record, then the stack's words"),
+        "text-mark": (19, "text_mark: which console bytes are not the workload's standard output"),
+        "started": (20, "started_record: the workload's first instruction is next"),
+    },
+)
+
+TEXT_STREAM = Enumeration(
+    name="text stream",
+    prefix="TEXT",
+    doc="Whose bytes they are.",
+    members={
+        "stdout": (1, "the workload's standard output"),
+        "stderr": (2, "the workload's standard error"),
+        "kernel": (3, "the kernel's own words"),
     },
 )
 
@@ -62,6 +75,26 @@ TRAP_RECORD = Record(
     ),
 )
 
+TEXT_MARK = Record(
+    "text_mark",
+    "Both streams reach the console in order; this tells a host which bytes were not standard output.",
+    (
+        Field("offset", "u64", "first byte, counted on the console from behind CONSOLE_MARK"),
+        Field("length", "u32", "bytes"),
+        Field("stream", "u32", "TEXT_…"),
+    ),
+)
+
+STARTED_RECORD = Record(
+    "started_record",
+    "Sent once, just before the workload's first instruction.",
+    (
+        Field("build_id", "bytes", "of the snapshot", 16),
+        Field("tsc_hz", "u64", "TSC ticks in a second; 0: not known yet"),
+        Field("stamps", "u64", "boot stamps so far", 8),
+    ),
+)
+
 WIRE = Layout(
     name="wire",
     title="The wire",
@@ -70,7 +103,8 @@ WIRE = Layout(
         Constant("WIRE_VERSION", 1, "of this protocol"),
         Constant("WIRE_MAX_PAYLOAD", 1024, "bytes of payload in a frame"),
         Constant("TRAP_STACK_WORDS", 96, "stack words sent with a trap"),
+        Constant("CONSOLE_MARK", 0x000200, "three bytes 00 02 00 that the kernel writes to the console first"),
     ),
-    enumerations=(FRAME_TYPE,),
-    records=(FRAME_HEADER, FINAL_RECORD, TRAP_RECORD),
+    enumerations=(FRAME_TYPE, TEXT_STREAM),
+    records=(FRAME_HEADER, FINAL_RECORD, TRAP_RECORD, TEXT_MARK, STARTED_RECORD),
 )

@@ -10,6 +10,8 @@
 #define WIRE_MAX_PAYLOAD 1024
 /* stack words sent with a trap */
 #define TRAP_STACK_WORDS 96
+/* three bytes 00 02 00 that the kernel writes to the console first */
+#define CONSOLE_MARK 512
 
 /* What a frame carries. 1–15 belong to the link, 16–31 to the kernel, 32 and above to the agent. */
 #define FRAME_HELLO 1 /* a session begins: wire_hello */
@@ -17,6 +19,13 @@
 #define FRAME_TEXT 16 /* console bytes, where one port carries both */
 #define FRAME_FINAL 17 /* final_record: the last frame of a guest */
 #define FRAME_TRAP 18 /* trap_record, then the stack's words */
+#define FRAME_TEXT_MARK 19 /* text_mark: which console bytes are not the workload's standard output */
+#define FRAME_STARTED 20 /* started_record: the workload's first instruction is next */
+
+/* Whose bytes they are. */
+#define TEXT_STDOUT 1 /* the workload's standard output */
+#define TEXT_STDERR 2 /* the workload's standard error */
+#define TEXT_KERNEL 3 /* the kernel's own words */
 
 /* Begins every frame. */
 #define FRAME_HEADER_SESSION_OFFSET 0
@@ -46,6 +55,18 @@
 #define TRAP_RECORD_CR3_OFFSET 40
 #define TRAP_RECORD_REGISTERS_OFFSET 48
 #define TRAP_RECORD_SIZEOF 176
+
+/* Both streams reach the console in order; this tells a host which bytes were not standard output. */
+#define TEXT_MARK_OFFSET_OFFSET 0
+#define TEXT_MARK_LENGTH_OFFSET 8
+#define TEXT_MARK_STREAM_OFFSET 12
+#define TEXT_MARK_SIZEOF 16
+
+/* Sent once, just before the workload's first instruction. */
+#define STARTED_RECORD_BUILD_ID_OFFSET 0
+#define STARTED_RECORD_TSC_HZ_OFFSET 16
+#define STARTED_RECORD_STAMPS_OFFSET 24
+#define STARTED_RECORD_SIZEOF 88
 
 #if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
 #include <stddef.h>
@@ -102,6 +123,26 @@ _Static_assert(offsetof(struct trap_record, cr2) == TRAP_RECORD_CR2_OFFSET, "cr2
 _Static_assert(offsetof(struct trap_record, cr3) == TRAP_RECORD_CR3_OFFSET, "cr3");
 _Static_assert(offsetof(struct trap_record, registers) == TRAP_RECORD_REGISTERS_OFFSET, "registers");
 _Static_assert(sizeof(struct trap_record) == TRAP_RECORD_SIZEOF, "trap_record");
+
+struct text_mark {
+    uint64_t offset; /* first byte, counted on the console from behind CONSOLE_MARK */
+    uint32_t length; /* bytes */
+    uint32_t stream; /* TEXT_… */
+};
+_Static_assert(offsetof(struct text_mark, offset) == TEXT_MARK_OFFSET_OFFSET, "offset");
+_Static_assert(offsetof(struct text_mark, length) == TEXT_MARK_LENGTH_OFFSET, "length");
+_Static_assert(offsetof(struct text_mark, stream) == TEXT_MARK_STREAM_OFFSET, "stream");
+_Static_assert(sizeof(struct text_mark) == TEXT_MARK_SIZEOF, "text_mark");
+
+struct started_record {
+    uint8_t build_id[16]; /* of the snapshot */
+    uint64_t tsc_hz; /* TSC ticks in a second; 0: not known yet */
+    uint64_t stamps[8]; /* boot stamps so far */
+};
+_Static_assert(offsetof(struct started_record, build_id) == STARTED_RECORD_BUILD_ID_OFFSET, "build_id");
+_Static_assert(offsetof(struct started_record, tsc_hz) == STARTED_RECORD_TSC_HZ_OFFSET, "tsc_hz");
+_Static_assert(offsetof(struct started_record, stamps) == STARTED_RECORD_STAMPS_OFFSET, "stamps");
+_Static_assert(sizeof(struct started_record) == STARTED_RECORD_SIZEOF, "started_record");
 
 #endif
 

@@ -1,0 +1,1 @@
+"""Recipes, the FAT16 volume and the disk image around it."""

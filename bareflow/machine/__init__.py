@@ -1,0 +1,1 @@
+"""Machines: QEMU over QMP, and what came of a guest."""

@@ -1,0 +1,1 @@
+"""Profiles: decoding, merging, exporting; bytes and values only, no machine."""

@@ -1,0 +1,1 @@
+"""Linking, frozen or live, and optimized_snapshot.bin itself."""

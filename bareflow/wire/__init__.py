@@ -1,0 +1,1 @@
+"""The framed link between guest and host, over any byte stream."""
