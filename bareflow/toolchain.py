@@ -1,0 +1,203 @@
+"""Finds the tools we call, and is the only one that runs them: clang and lld from PyPI, QEMU from the OS.
+
+Every command goes through `run`, so that `-v` shows each exactly as it can be repeated by hand. zig's own
+caches lie under `cache_dir()`; nothing is written elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from bareflow.errors import BareFlowError, ImageError, ToolError
+
+ZIG_VERSION = "0.17.0"
+CommandPart = str | Path
+
+_settings = {"echo": False}
+
+
+def set_echo(verbose: bool) -> None:
+    """Show every command on stderr from now on (`-v`)."""
+    _settings["echo"] = verbose
+
+
+def tell(text: str) -> None:
+    """Say one line on stderr: a slow first use, a package being installed."""
+    sys.stderr.write(f"bareflow: {text}\n")
+    sys.stderr.flush()
+
+
+@cache
+def data_root() -> Path:
+    """The folder that holds kernel/, runtime/, loader/ and images/: the checkout, or the wheel's data."""
+    package = Path(__file__).resolve().parent
+    packed = package / "_data"
+    return packed if packed.is_dir() else package.parent
+
+
+def cache_dir() -> Path:
+    """The folder for everything that can be made again; created if missing.
+
+    Raises:
+        ToolError: when it cannot be created.
+    """
+    own = os.environ.get("BAREFLOW_CACHE")
+    shared = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(own) if own else (Path(shared) if shared else Path.home() / ".cache") / "bareflow"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ToolError(
+            f"The cache folder {folder} cannot be created: {problem.strerror}.",
+            "Set BAREFLOW_CACHE to a folder that you may write to.",
+        ) from None
+    return folder.resolve()
+
+
+def zig(*args: CommandPart) -> list[str]:
+    """The command line of a tool inside the ziglang wheel, for instance `zig("cc", "-c", source)`."""
+    return [sys.executable, "-m", "ziglang", *map(str, args)]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of our tools: zig's caches in our own, no dates, plain messages."""
+    folder = cache_dir()
+    return {
+        **os.environ,
+        "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"),
+        "SOURCE_DATE_EPOCH": "0",
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        **(extra or {}),
+    }
+
+
+def run(
+    command: Sequence[CommandPart],
+    *,
+    what: str,
+    error: type[BareFlowError] = ToolError,
+    cwd: Path | None = None,
+    timeout_s: float = 300,
+    input: bytes | None = None,  # noqa: A002  the name subprocess gives it
+) -> subprocess.CompletedProcess[str]:
+    """Run a tool to its end and return what it printed.
+
+    Args:
+        command: program and arguments, never a shell line.
+        what: what the tool is doing, as in "compiling hello.c"; it begins the error's sentence.
+        error: the class to raise when the tool's exit status is not 0.
+        cwd: the folder to run in; default ours.
+        input: bytes for its stdin; default none.
+        timeout_s: seconds after which the tool and its children are killed.
+
+    Raises:
+        ToolError: the tool is missing or does not end.
+        error: it failed; its stderr is the detail.
+    """
+    line = [str(part) for part in command]
+    if _settings["echo"]:
+        sys.stderr.write(f"+ {shlex.join(line)}\n")
+        sys.stderr.flush()
+    try:
+        child = subprocess.Popen(
+            line,
+            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=environment(),
+            start_new_session=True,
+        )
+    except OSError as problem:
+        raise ToolError(f"{line[0]} cannot be started: {problem.strerror}.") from None
+    try:
+        out, err = child.communicate(input, timeout=timeout_s)
+    except BaseException as problem:
+        _kill_group(child)
+        if isinstance(problem, subprocess.TimeoutExpired):
+            raise ToolError(f"{_sentence(what)} did not end within {timeout_s:g} s.", detail=shlex.join(line)) from None
+        raise
+    text, complaint = out.decode(errors="replace"), err.decode(errors="replace")
+    if child.returncode:
+        raise error(f"{_sentence(what)} failed.", detail=complaint.strip() or f"exit status {child.returncode}")
+    return subprocess.CompletedProcess(line, child.returncode, text, complaint)
+
+
+def _sentence(what: str) -> str:
+    return what[:1].upper() + what[1:]
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill a tool and what it started: zig runs clang and lld as children of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a result file: a temporary beside it, synced, then renamed; kill -9 leaves old or new.
+
+    Raises:
+        ImageError: when the folder or the file cannot be written.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except OSError as problem:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise ImageError(
+            f"{path} cannot be written: {problem.strerror}.", "Choose another output path or make room."
+        ) from None
+    except BaseException:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def ensure_program(name: str, package: str) -> Path:
+    """Find an OS program; where it is missing, have apt add its package (saying so first).
+
+    Raises:
+        ToolError: it is missing and apt is not here or failed; the package is named.
+    """
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    apt = shutil.which("apt-get")
+    sudo = [] if os.geteuid() == 0 else [shutil.which("sudo") or ""]
+    if not apt or sudo == [""]:
+        raise ToolError(f"{name} is not installed.", f"Install the package that has it ({package} on Debian).")
+    tell(f"{name} is missing: apt-get installs {package}")
+    install = [*sudo, apt, "install", "-y", "--no-install-recommends", package]
+    if _run_in_sight(install) and (_run_in_sight([*sudo, apt, "update"]) or _run_in_sight(install)):
+        raise ToolError(f"apt-get could not install {package}.", "Its own message is above.")
+    found = shutil.which(name)
+    if not found:
+        raise ToolError(f"{package} was installed but {name} is still not found.", "Look at PATH.")
+    return Path(found)
+
+
+def _run_in_sight(command: list[str]) -> int:
+    """Run a command that people watch and that may ask for a password; its output goes to stderr."""
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, check=False, env=environ, stdout=sys.stderr).returncode
