@@ -1,0 +1,280 @@
+"""The tasks that make images and boot them."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke import Exit
+
+from bareflow.cli.task import emit_json, people, positive, split_args, task
+from bareflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from bareflow.build import BuildReport
+    from bareflow.image.recipe import Recipe
+    from bareflow.machine.result import GuestResult
+    from bareflow.machine.spec import MachineSpec
+
+HELP_IMAGE = "a recipe's name, a recipe file or an image file"
+
+
+def output_folder() -> Path:
+    """Where images go unless told: build/ of the checkout, or of the current folder."""
+    from bareflow.toolchain import data_root
+
+    root = data_root()
+    return root / "build" if (root / "tasks.py").exists() else Path("build")
+
+
+def is_image_file(name: str) -> bool:
+    """Whether a name means an image that exists, not a recipe."""
+    path = Path(name)
+    return path.is_file() and path.suffix != ".toml"
+
+
+def choose_recipe(image: str | None, workload: str | None, files: Sequence[str]) -> Recipe:
+    """Find the recipe, or make one for a workload.
+
+    Raises:
+        UsageError: when both or neither make sense, or the recipe is unknown.
+    """
+    from bareflow.image.recipe import load_recipe, recipe_for_workload, with_files
+
+    if workload is not None and image is not None:
+        raise UsageError("--workload and --image were both given.", "A recipe names its own workload: use one of them.")
+    if workload is not None:
+        return recipe_for_workload(Path(workload), files=tuple(files))
+    return with_files(load_recipe(image or "classic"), tuple(files))
+
+
+def built(recipe: Recipe, out: Path) -> BuildReport:
+    """Build an image with progress for people."""
+    from bareflow.build import build_image
+    from bareflow.cli.progress import steps
+
+    with steps() as on_step:
+        return build_image(recipe, out, progress=on_step)
+
+
+@task(
+    help={
+        "image": "a recipe's name or a recipe file (classic unless a workload is given)",
+        "workload": "a C file, an LLVM .ll or .bc file, or a folder of them",
+        "file": "pack a file: PATH or PATH=NAME on the image (repeatable)",
+        "out": "where the image goes (build/NAME.img)",
+        "args": "the arguments it is started with unless boot-qemu gives others, split as a shell splits",
+        "cpu": "the CPU it is compiled for: x86-64-v2, x86-64-v3, native, …",
+    },
+    iterable=("file",),
+)
+def build_image(
+    _context: Any,
+    image: str | None = None,
+    workload: str | None = None,
+    file: list[str] | None = None,
+    out: str | None = None,
+    args: str | None = None,
+    cpu: str | None = None,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Compile a workload, freeze it and pack a bootable image."""
+    del verbose
+    recipe = choose_recipe(image, workload, file or ())
+    given = split_args(args)
+    recipe = recipe if given is None else replace(recipe, args=given)
+    recipe = recipe if cpu is None else replace(recipe, cpu=cpu)
+    report = built(recipe, Path(out) if out else output_folder() / f"{recipe.name}.img")
+    if json:
+        emit_json(report.as_dict())
+        return
+    people().print(parts_table(report.as_dict()))
+
+
+def parts_table(document: dict[str, Any]) -> Any:
+    """Lay out the payload by part, for people."""
+    from rich.table import Table
+
+    table = Table(title=f"payload of {document['image']}", title_justify="left")
+    table.add_column("part")
+    table.add_column("bytes", justify="right")
+    for name, size in document["parts"].items():
+        table.add_row(name, f"{size:,}")
+    table.add_section()
+    table.add_row("payload", f"{document['payload_bytes']:,}")
+    return table
+
+
+def image_to_boot(image: str | None, workload: str | None, files: Sequence[str]) -> tuple[Path, Recipe | None]:
+    """Return an image file that is there, building it first where a recipe or a workload is named."""
+    if image is not None and workload is None and is_image_file(image):
+        return Path(image), None
+    recipe = choose_recipe(image, workload, files)
+    out = output_folder() / f"{recipe.name}.img"
+    built(recipe, out)
+    return out, recipe
+
+
+@task(
+    help={
+        "image": HELP_IMAGE + " (classic)",
+        "workload": "build this C file or folder first, and boot it",
+        "file": "with --workload: pack a file (repeatable)",
+        "args": "the workload's arguments, split as a shell splits",
+        "timeout-s": "seconds after which the run is ended",
+        "memory": "mebibytes of memory (the recipe's, or 128)",
+        "accel": "auto, kvm or tcg",
+        "cpu": "QEMU's CPU model",
+        "drive": "how the disk is attached: ide, ahci, virtio or usb",
+        "gdb": "start stopped, with gdb's stub open",
+        "dry-run": "show the QEMU command and stop",
+    },
+    iterable=("file",),
+)
+def boot_qemu(
+    _context: Any,
+    image: str | None = None,
+    workload: str | None = None,
+    file: list[str] | None = None,
+    args: str | None = None,
+    timeout_s: float = 120.0,
+    memory: int = 0,
+    accel: str = "auto",
+    cpu: str = "",
+    drive: str = "ide",
+    gdb: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Build an image if need be, boot it in QEMU, and give back its output and exit status."""
+    from bareflow.machine import boot, command_line
+    from bareflow.machine.spec import MachineSpec
+
+    positive("--timeout-s", timeout_s)
+    arguments = split_args(args)
+    path, recipe = image_to_boot(image, workload, file or ())
+    spec = MachineSpec(
+        image=path,
+        memory_mib=memory or (recipe.memory_mib if recipe else 128),
+        accel=accel,
+        cpu=cpu,
+        drive=drive,
+        args=None if arguments is None else (recipe.name if recipe else path.stem, *arguments),
+        gdb=gdb,
+        timeout_s=timeout_s,
+    )
+    if dry_run or verbose:
+        command = shlex.join(command_line(spec))
+        sys.stderr.write(f"+ {command}\n")
+        if dry_run:
+            if json:
+                emit_json({"qemu_command": command, "image": str(path)})
+            return
+    result = asyncio.run(boot(spec, on_text=None if json else show_text, stdin=sys.stdin.buffer))
+    give_result(spec, result, as_json=json)
+
+
+def show_text(data: bytes) -> None:
+    """Pass console bytes on as they come."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> None:
+    """Report a run, then exit as the guest did."""
+    from bareflow.image.disk import read_parts
+
+    parts = {part.name: part.bytes for part in read_parts(spec.image)}
+    document = {
+        **result.as_dict(),
+        "image": str(spec.image),
+        "payload_bytes": sum(parts.values()),
+        "parts": parts,
+    }
+    if as_json:
+        emit_json(document)
+    else:
+        console = people()
+        for line in result.explain():
+            console.print(line, markup=False)
+        table = parts_table(document)
+        table.add_section()
+        table.add_row("boot to the first instruction", f"{result.boot_ms:.0f} ms" if result.boot_ms else "not reached")
+        table.add_row("accelerator", result.accel)
+        console.print(table)
+    if result.exit_status:
+        raise Exit(code=result.exit_status)
+
+
+@task(help={"file": "the snapshot, or an image that holds one", "disassemble": "show the machine code too"})
+def snapshot_info(
+    _context: Any, file: str | None = None, disassemble: bool = False, json: bool = False, verbose: bool = False
+) -> None:
+    """Print what a snapshot holds, version 1 or 2."""
+    del verbose
+    from rich.console import Console
+
+    from bareflow.snapshot import info
+
+    data = snapshot_bytes(file)
+    snapshot = info.load(data)
+    if json:
+        document = info.describe(snapshot)
+        if disassemble:
+            document["disassembly"] = list(info.disassemble(snapshot))
+        emit_json(document)
+        return
+    info.render(snapshot, Console())
+    if disassemble:
+        for line in info.disassemble(snapshot):
+            sys.stdout.write(line + "\n")
+
+
+def snapshot_bytes(file: str | None) -> bytes:
+    """Read a snapshot, bare or out of an image.
+
+    Raises:
+        UsageError: when no file was named or it cannot be read.
+    """
+    if file is None:
+        raise UsageError("no snapshot was named.", "Usage: ./inv snapshot-info FILE")
+    path = Path(file)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4)
+            if head == b"PANS":
+                return head + stream.read()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Name a snapshot or an image file.") from None
+    from bareflow.image.disk import read_file
+
+    return read_file(path, "OPTIMIZED_SNAPSHOT.BIN")
+
+
+@task(
+    help={
+        "snapshot": "the snapshot, or an image that holds one (the recipe classic unless given)",
+        "args": "the workload's arguments, split as a shell splits",
+    }
+)
+def run_native(_context: Any, snapshot: str | None = None, args: str | None = None, verbose: bool = False) -> None:
+    """Run a snapshot's own code in a Linux process."""
+    del verbose
+    from bareflow.native import run_snapshot
+
+    name = snapshot or "classic"
+    if not Path(name).is_file():
+        name = str(image_to_boot(name, None, ())[0])
+    status = run_snapshot(snapshot_bytes(name), (Path(name).stem, *(split_args(args) or ())))
+    if status:
+        raise Exit(code=status)
+
+
+TASKS = [build_image, boot_qemu, snapshot_info, run_native]

@@ -1,0 +1,112 @@
+"""The program around the tasks: `./inv`, `bareflow` and `python -m bareflow` are all this one."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import Any
+
+from invoke import Collection, Exit, ParseError, Program
+
+from bareflow.cli import benches, checks, images
+
+# Bare words behind these tasks are values of the option named here: `snapshot-info FILE`.
+# (Invoke's own positionals would take `--help` for the file's name.)
+POSITIONALS = {
+    "snapshot-info": ("file",),
+    "run-native": ("snapshot",),
+}
+# Options that take a value, which may begin with a dash: `--args "--prompt x"`.
+VERBATIM = ("--args",)
+MODULES = (images, benches, checks)
+
+
+def namespace() -> Collection:
+    """Collect every task under its dashed name."""
+    collection = Collection()
+    for module in MODULES:
+        for task in module.TASKS:
+            collection.add_task(task)
+    collection.configure({"tasks": {"auto_dash_names": True}})
+    return collection
+
+
+def join_verbatim(argv: list[str]) -> list[str]:
+    """Turn `--args VALUE` into `--args=VALUE`, so that a value may begin with a dash."""
+    joined: list[str] = []
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if word in VERBATIM else None
+        joined.append(word if value is None else f"{word}={value}")
+    return joined
+
+
+def name_positionals(argv: list[str], takes_value: set[str]) -> list[str]:
+    """Turn the bare words behind a task of POSITIONALS into its options; the last option takes all the rest."""
+    start = next((i for i, word in enumerate(argv) if word in POSITIONALS), None)
+    if start is None:
+        return argv
+    options = list(POSITIONALS[argv[start]])
+    named = argv[: start + 1]
+    value_follows = False
+    for word in argv[start + 1 :]:
+        if value_follows or word.startswith("-"):
+            named.append(word)
+            value_follows = not value_follows and word in takes_value
+        else:
+            named.append(f"--{options[0]}={word}")
+            del options[: len(options) > 1]
+    return named
+
+
+def valued_options(collection: Collection, argv: list[str]) -> set[str]:
+    """The options of the task named in argv that take a value."""
+    names = [word for word in argv if word in POSITIONALS]
+    if not names:
+        return set()
+    task = collection[names[0]]
+    found: set[str] = set()
+    for argument in task.get_arguments():
+        if argument.takes_value:
+            found |= {f"--{name.replace('_', '-')}" for name in argument.names}
+    return found
+
+
+class BareflowProgram(Program):  # type: ignore[misc]
+    """Invoke's program with our exit statuses: what the user got wrong is one sentence and status 2."""
+
+    def normalize_argv(self, argv: Any) -> None:
+        """Split the command line, then name bare words and join verbatim values."""
+        super().normalize_argv(argv)
+        words = join_verbatim(self.argv[1:])
+        self.argv = [self.argv[0], *name_positionals(words, valued_options(self.namespace, words))]
+
+    def parse_core(self, argv: Any) -> None:
+        """Parse Invoke's own flags."""
+        self._checked(super().parse_core, argv)
+
+    def parse_tasks(self) -> None:
+        """Parse the tasks and their flags."""
+        self._checked(super().parse_tasks)
+
+    def _checked(self, parse: Any, *arguments: Any) -> None:
+        try:
+            parse(*arguments)
+        except ParseError as error:
+            hint = f"{self.binary} --list shows the tasks, {self.binary} TASK --help their options."
+            raise Exit(f"bareflow: {error}\n  {hint}", code=2) from None
+        except ValueError as error:
+            raise Exit(f"bareflow: an option that takes a number was given something else ({error}).", code=2) from None
+
+
+def main() -> None:
+    """Run the tasks named on the command line."""
+    try:
+        version = metadata.version("bareflow")
+    except metadata.PackageNotFoundError:
+        version = "checkout"
+    program = BareflowProgram(name="bareflow", binary="inv", namespace=namespace(), version=version)
+    try:
+        program.run(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)

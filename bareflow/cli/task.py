@@ -1,0 +1,110 @@
+"""What every task shares: `--json`, `-v`, and errors as one sentence with exit status 2."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from invoke import Exit, Task
+from rich.console import Console
+
+from bareflow.errors import BareFlowError, UsageError
+
+HELP_JSON = "one JSON document on stdout and nothing else there"
+HELP_VERBOSE = "show every compiler, linker and QEMU command"
+
+
+class BareflowTask(Task):  # type: ignore[misc]
+    """An Invoke task whose `--verbose` is also `-v`."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> Any:
+        """List the arguments as Invoke's parser wants them."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for argument in arguments:
+            if argument.name == "verbose" and "v" not in argument.names:
+                argument.names = (*argument.names, "v")
+        return arguments
+
+
+def task(help: dict[str, str], iterable: Sequence[str] = ()) -> Callable[[Callable[..., None]], BareflowTask]:  # noqa: A002
+    """Make a task of a function (context, json, verbose, …); errors of ours become one sentence.
+
+    Args:
+        help: option name → help text; `json` and `verbose` are filled in.
+        iterable: options that may be repeated.
+    """
+
+    def wrap(body: Callable[..., None]) -> BareflowTask:
+        @functools.wraps(body)
+        def run(context: Any, *args: Any, **options: Any) -> None:
+            from bareflow import toolchain
+
+            toolchain.set_echo(bool(options.get("verbose", False)))
+            try:
+                body(context, *args, **options)
+            except BareFlowError as error:
+                if os.environ.get("BAREFLOW_DEBUG"):
+                    raise
+                report(error, as_json=bool(options.get("json", False)))
+                raise Exit(code=error.exit_status) from None
+
+        texts = {"json": HELP_JSON, "verbose": HELP_VERBOSE, **help}
+        known = body.__code__.co_varnames[: body.__code__.co_argcount + body.__code__.co_kwonlyargcount]
+        shown = {name: text for name, text in texts.items() if name.replace("-", "_") in known}
+        made = BareflowTask(run, help=shown, iterable=list(iterable), auto_shortflags=False)
+        made.__doc__ = body.__doc__
+        return made
+
+    return wrap
+
+
+def report(error: BareFlowError, *, as_json: bool) -> None:
+    """Say what went wrong: the tool's words, the sentence, the next step."""
+    if error.detail:
+        sys.stderr.write(error.detail.rstrip() + "\n")
+    sys.stderr.write(f"bareflow: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  {error.hint}\n")
+    if as_json:
+        emit_json({"error": error.message, "hint": error.hint, "exit_status": error.exit_status})
+
+
+def emit_json(document: dict[str, Any]) -> None:
+    """Print the one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def people() -> Console:
+    """Where words for people go: stderr, so that stdout stays the program's."""
+    return Console(stderr=True, highlight=False)
+
+
+def split_args(args: str | None) -> tuple[str, ...] | None:
+    """Split `--args` as a POSIX shell splits.
+
+    Raises:
+        UsageError: for a quote that does not end.
+    """
+    if args is None:
+        return None
+    try:
+        return tuple(shlex.split(args))
+    except ValueError as error:
+        raise UsageError(f"--args {args!r} cannot be split: {str(error).lower()}.", "Close the quote.") from None
+
+
+def positive(option: str, value: float) -> float:
+    """Check a number of seconds, mebibytes or runs.
+
+    Raises:
+        UsageError: unless it is above zero.
+    """
+    if not value > 0:
+        raise UsageError(f"{option} must be above 0, not {value}.")
+    return value

@@ -1,0 +1,94 @@
+"""The command line: bad input is one sentence and status 2, JSON stays alone on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bareflow.cli.program import join_verbatim, name_positionals
+from bareflow.cli.task import split_args
+from bareflow.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bareflow", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("bot-qemu",), "No idea what 'bot-qemu' is"),
+        (("boot-qemu", "--timeout-s", "5x"), "takes a number"),
+        (("boot-qemu", "--timeout-s", "0"), "must be above 0"),
+        (("boot-qemu", "--args", "'open"), "cannot be split"),
+        (("boot-qemu", "--nonsense"), "nonsense"),
+        (("build-image", "--image", "classic", "--workload", "a.c"), "both given"),
+        (("snapshot-info",), "no snapshot was named"),
+        (("snapshot-info", "no-such-file"), "cannot be read"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(words: tuple[str, ...], said: str):
+    done = run(*words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_json_errors_are_a_document_on_stdout():
+    done = run("snapshot-info", "no-such-file", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["exit_status"] == 2
+
+
+@pytest.mark.parametrize("name", ["boot-qemu", "build-image", "snapshot-info", "run-native", "test", "lint"])
+def test_every_task_has_help(name: str):
+    done = run(name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Options" in done.stdout or "none" in done.stdout
+
+
+def test_a_positional_does_not_swallow_help():
+    assert name_positionals(["snapshot-info", "--help"], set()) == ["snapshot-info", "--help"]
+
+
+def test_bare_words_become_options():
+    assert name_positionals(["snapshot-info", "a.bin"], set()) == ["snapshot-info", "--file=a.bin"]
+    assert name_positionals(["run-native", "--args=x y", "s.bin"], {"--args"}) == [
+        "run-native",
+        "--args=x y",
+        "--snapshot=s.bin",
+    ]
+
+
+def test_args_may_begin_with_a_dash():
+    assert join_verbatim(["boot-qemu", "--args", "--prompt x"]) == ["boot-qemu", "--args=--prompt x"]
+
+
+def test_args_are_split_as_a_shell_splits():
+    assert split_args("a 'b c' \"\"") == ("a", "b c", "")
+    assert split_args(None) is None
+    with pytest.raises(UsageError, match="cannot be split"):
+        split_args("'")
+
+
+def test_every_pin_of_the_project_is_installed_by_inv():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert wanted <= set(lines)
+    assert all("==" in line for line in lines if not line.startswith("#"))
+
+
+def test_tasks_py_only_delegates():
+    assert len((ROOT / "tasks.py").read_text().splitlines()) < 10
