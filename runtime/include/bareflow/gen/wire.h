@@ -6,16 +6,25 @@
 
 /* of this protocol */
 #define WIRE_VERSION 1
-/* bytes of payload in a frame */
+/* most bytes of payload in a frame */
 #define WIRE_MAX_PAYLOAD 1024
+/* bytes of payload in a data frame on the worst line */
+#define WIRE_MIN_SEGMENT 32
+/* stream offset of a session's first byte */
+#define WIRE_FIRST_OFFSET 1
+/* the other side is to answer with a hello */
+#define HELLO_ASK 1
 /* stack words sent with a trap */
 #define TRAP_STACK_WORDS 96
 /* three bytes 00 02 00 that the kernel writes to the console first */
 #define CONSOLE_MARK 512
 
-/* What a frame carries. 1–15 belong to the link, 16–31 to the kernel, 32 and above to the agent. */
-#define FRAME_HELLO 1 /* a session begins: wire_hello */
+/* What a frame or a message carries. 1–15 belong to the link, 16–31 to the kernel, 32 and above to the agent. */
+#define FRAME_HELLO 1 /* wire_hello: who is there, and where both streams stand */
 #define FRAME_ACK 2 /* nothing but the header's acknowledgement */
+#define FRAME_DATA 3 /* a slice of the sender's stream of messages, at offset `sequence` */
+#define FRAME_NAK 4 /* as ack, and something behind it was damaged or is missing: resend from there */
+#define FRAME_DROPPED 5 /* message dropped_record: records that did not fit the sender's buffer */
 #define FRAME_TEXT 16 /* console bytes, where one port carries both */
 #define FRAME_FINAL 17 /* final_record: the last frame of a guest */
 #define FRAME_TRAP 18 /* trap_record, then the stack's words */
@@ -34,6 +43,27 @@
 #define FRAME_HEADER_TYPE_OFFSET 12
 #define FRAME_HEADER_LENGTH_OFFSET 14
 #define FRAME_HEADER_SIZEOF 16
+
+/* Begins every message in a stream; the payload follows at once. */
+#define MESSAGE_HEADER_TYPE_OFFSET 0
+#define MESSAGE_HEADER_LENGTH_OFFSET 2
+#define MESSAGE_HEADER_SIZEOF 4
+
+/* Payload of hello. The host asks (session 0, HELLO_ASK) and the guest answers with its session; a guest that no host has asked sends hello now and then, so that a host which listens knows to ask. */
+#define WIRE_HELLO_VERSION_OFFSET 0
+#define WIRE_HELLO_FLAGS_OFFSET 2
+#define WIRE_HELLO_INCARNATION_OFFSET 4
+#define WIRE_HELLO_PEER_OFFSET 8
+#define WIRE_HELLO_STREAM_OFFSET_OFFSET 12
+#define WIRE_HELLO_MAX_MESSAGE_OFFSET 16
+#define WIRE_HELLO_RESERVED_OFFSET 20
+#define WIRE_HELLO_DROPPED_OFFSET 24
+#define WIRE_HELLO_BUILD_ID_OFFSET 32
+#define WIRE_HELLO_SIZEOF 48
+
+/* Sent in the stream as soon as there is room again. */
+#define DROPPED_RECORD_TOTAL_OFFSET 0
+#define DROPPED_RECORD_SIZEOF 8
 
 /* How the guest ended; without it no exit status is believed. */
 #define FINAL_RECORD_VERDICT_OFFSET 0
@@ -74,8 +104,8 @@
 
 struct frame_header {
     uint32_t session; /* chosen anew by the guest at each boot; 0: from the kernel, without a session */
-    uint32_t sequence; /* counts reliable frames from 1; 0: not acknowledged, not resent */
-    uint32_t acknowledged; /* every reliable frame up to this has arrived */
+    uint32_t sequence; /* data: stream offset of the first byte, modulo 2^32; otherwise 0: not resent */
+    uint32_t acknowledged; /* every byte of the other's stream before this offset has arrived */
     uint16_t type; /* FRAME_… */
     uint16_t length; /* bytes of payload */
 };
@@ -85,6 +115,42 @@ _Static_assert(offsetof(struct frame_header, acknowledged) == FRAME_HEADER_ACKNO
 _Static_assert(offsetof(struct frame_header, type) == FRAME_HEADER_TYPE_OFFSET, "type");
 _Static_assert(offsetof(struct frame_header, length) == FRAME_HEADER_LENGTH_OFFSET, "length");
 _Static_assert(sizeof(struct frame_header) == FRAME_HEADER_SIZEOF, "frame_header");
+
+struct message_header {
+    uint16_t type; /* FRAME_… */
+    uint16_t length; /* bytes of payload; at most what the receiver's hello allows */
+};
+_Static_assert(offsetof(struct message_header, type) == MESSAGE_HEADER_TYPE_OFFSET, "type");
+_Static_assert(offsetof(struct message_header, length) == MESSAGE_HEADER_LENGTH_OFFSET, "length");
+_Static_assert(sizeof(struct message_header) == MESSAGE_HEADER_SIZEOF, "message_header");
+
+struct wire_hello {
+    uint16_t version; /* WIRE_VERSION; a peer refuses any other */
+    uint16_t flags; /* HELLO_… */
+    uint32_t incarnation; /* from the host: chosen anew by each host process; from the guest: 0 */
+    uint32_t peer; /* from the guest: the incarnation that it answers, 0: none has asked; from the host: 0 */
+    uint32_t stream_offset; /* where the sender's stream resumes: the first byte of a message */
+    uint32_t max_message; /* most bytes of payload in a message that the sender of this takes */
+    uint32_t reserved; /* zero */
+    uint64_t dropped; /* records dropped so far */
+    uint8_t build_id[16]; /* of the program that the sender runs or serves; zero: unknown */
+};
+_Static_assert(offsetof(struct wire_hello, version) == WIRE_HELLO_VERSION_OFFSET, "version");
+_Static_assert(offsetof(struct wire_hello, flags) == WIRE_HELLO_FLAGS_OFFSET, "flags");
+_Static_assert(offsetof(struct wire_hello, incarnation) == WIRE_HELLO_INCARNATION_OFFSET, "incarnation");
+_Static_assert(offsetof(struct wire_hello, peer) == WIRE_HELLO_PEER_OFFSET, "peer");
+_Static_assert(offsetof(struct wire_hello, stream_offset) == WIRE_HELLO_STREAM_OFFSET_OFFSET, "stream_offset");
+_Static_assert(offsetof(struct wire_hello, max_message) == WIRE_HELLO_MAX_MESSAGE_OFFSET, "max_message");
+_Static_assert(offsetof(struct wire_hello, reserved) == WIRE_HELLO_RESERVED_OFFSET, "reserved");
+_Static_assert(offsetof(struct wire_hello, dropped) == WIRE_HELLO_DROPPED_OFFSET, "dropped");
+_Static_assert(offsetof(struct wire_hello, build_id) == WIRE_HELLO_BUILD_ID_OFFSET, "build_id");
+_Static_assert(sizeof(struct wire_hello) == WIRE_HELLO_SIZEOF, "wire_hello");
+
+struct dropped_record {
+    uint64_t total; /* records dropped since the session began */
+};
+_Static_assert(offsetof(struct dropped_record, total) == DROPPED_RECORD_TOTAL_OFFSET, "total");
+_Static_assert(sizeof(struct dropped_record) == DROPPED_RECORD_SIZEOF, "dropped_record");
 
 struct final_record {
     uint32_t verdict; /* VERDICT_… */
