@@ -33,12 +33,12 @@ REFUSAL = Enumeration(
         "header-size": (6, "header size"),
         "total-size": (7, "total size and file size differ"),
         "crc": (8, "CRC-32: a byte was changed"),
-        "abi": (9, "made for another kernel ABI"),
-        "table": (10, "a table lies outside the file"),
-        "segment": (11, "a segment lies outside the file or the address space, or overlaps another"),
+        "abi": (9, "made for another kernel ABI, or with flags it does not know"),
+        "table": (10, "a table, a name or the program headers lie outside"),
+        "segment": (11, "a segment lies outside the file or the address space, or meets another"),
         "write-and-execute": (12, "a segment is both writable and executable"),
         "entry": (13, "the entry lies in no executable segment"),
-        "function": (14, "a function's code or name lies outside"),
+        "function": (14, "a function's code or name lies outside, or its tier or cycles are impossible"),
         "relocation": (15, "a relocation lies outside the writable data"),
         "feature": (16, "the CPU lacks a feature; its name is printed"),
         "memory": (17, "not enough memory"),
@@ -150,7 +150,14 @@ SNAPSHOT_V1_HEADER = Record(
 SNAPSHOT = Layout(
     name="snapshot",
     title="optimized_snapshot.bin",
-    doc="The frozen program. Every table is 8-byte aligned; every segment's bytes follow the tables.",
+    doc="""The frozen program. The header, the segments, functions, relocations and features, the strings and each segment's
+bytes follow one another in this order without a gap: every byte of the file belongs to exactly one thing. So the
+tables are 8-byte aligned, and the segments' bytes are not: they are copied, not mapped in place.
+
+A loader refuses whatever is not so: a segment's memory lies in [MEM_WORKLOAD_BASE, MEM_MMAP_BASE), ascends, shares no
+4 KiB page with another, is readable and never both writable and executable; the entry and every function's code are
+file bytes of an executable segment, the program headers of any, what is relocated of a writable one; reserved fields
+and unknown flags are zero; cycles are finite and not negative; the stack is smaller than MEM_MMAP_BASE.""",
     constants=(
         Constant("SNAPSHOT_MAGIC", SNAPSHOT_MAGIC, '"SNAP" read as a big-endian word'),
         Constant("SNAPSHOT_VERSION", 2, "what the loader boots"),

@@ -5,18 +5,13 @@
 
 #include <bareflow/gen/snapshot.h>
 
-/* Where the parts of a good snapshot are. All pointers point into the file. */
+/* What the caller may use of the file. All pointers point into it. */
 struct snapshot_view {
-    const struct snapshot_header *header;
-    const struct snapshot_segment *segments; /* ascending, never two on one page; header->segment_count */
-    const struct snapshot_function *functions;
-    const struct snapshot_relocation *relocations;
-    const struct snapshot_feature *features;
-    const char *strings;         /* every name_offset counts from here and meets a zero byte */
-    const char *missing_feature; /* the name that REFUSED_FEATURE is about, else null */
+    const struct snapshot_header *header; /* set by a verdict of 0 */
+    const char *missing_feature;          /* the name that REFUSED_FEATURE is about, else null */
 };
 
-/* Check the whole file. Returns 0, or the first REFUSED_… in the order of the enumeration's stages.
+/* Check the whole file. Returns 0 or the first REFUSED_… that applies.
  *
  * `file` MUST be 8-byte aligned and MUST NOT change afterwards; `size` is what was read from the disk.
  * `cpuid_words` is indexed by CPUID_WORD_….
@@ -26,5 +21,27 @@ struct snapshot_view {
  * After REFUSED_FEATURE only `missing_feature` may be used, after any other refusal nothing. */
 uint32_t snapshot_check(const void *file, uint64_t size, const uint32_t cpuid_words[8],
                         struct snapshot_view *view);
+
+/* The tables of a file that passed: header->…_count records each; segments ascend, never two on one page. */
+static inline const struct snapshot_segment *snapshot_segments(const struct snapshot_header *header) {
+    return (const void *)((const uint8_t *)header + header->segments_offset);
+}
+
+static inline const struct snapshot_function *snapshot_functions(const struct snapshot_header *header) {
+    return (const void *)((const uint8_t *)header + header->functions_offset);
+}
+
+static inline const struct snapshot_relocation *snapshot_relocations(const struct snapshot_header *header) {
+    return (const void *)((const uint8_t *)header + header->relocations_offset);
+}
+
+static inline const struct snapshot_feature *snapshot_features(const struct snapshot_header *header) {
+    return (const void *)((const uint8_t *)header + header->features_offset);
+}
+
+/* Every name_offset counts from here and meets a zero byte. */
+static inline const char *snapshot_strings(const struct snapshot_header *header) {
+    return (const char *)header + header->strings_offset;
+}
 
 #endif

@@ -34,12 +34,12 @@
 #define REFUSED_HEADER_SIZE 6 /* header size */
 #define REFUSED_TOTAL_SIZE 7 /* total size and file size differ */
 #define REFUSED_CRC 8 /* CRC-32: a byte was changed */
-#define REFUSED_ABI 9 /* made for another kernel ABI */
-#define REFUSED_TABLE 10 /* a table lies outside the file */
-#define REFUSED_SEGMENT 11 /* a segment lies outside the file or the address space, or overlaps another */
+#define REFUSED_ABI 9 /* made for another kernel ABI, or with flags it does not know */
+#define REFUSED_TABLE 10 /* a table, a name or the program headers lie outside */
+#define REFUSED_SEGMENT 11 /* a segment lies outside the file or the address space, or meets another */
 #define REFUSED_WRITE_AND_EXECUTE 12 /* a segment is both writable and executable */
 #define REFUSED_ENTRY 13 /* the entry lies in no executable segment */
-#define REFUSED_FUNCTION 14 /* a function's code or name lies outside */
+#define REFUSED_FUNCTION 14 /* a function's code or name lies outside, or its tier or cycles are impossible */
 #define REFUSED_RELOCATION 15 /* a relocation lies outside the writable data */
 #define REFUSED_FEATURE 16 /* the CPU lacks a feature; its name is printed */
 #define REFUSED_MEMORY 17 /* not enough memory */
