@@ -1,0 +1,115 @@
+"""Edits of LLVM IR as text, where llvmlite has no call for them. Text in, text out; no LLVM needed.
+
+The frontend's attribute groups would override the target machine that a tier is compiled for, so the
+CPU is taken out of them. A function with features of its own (`__attribute__((target("avx2")))`) keeps
+those: they are put on top of the target's when it is compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# What clang writes for plain x86-64; any further feature was asked for by the source.
+BASELINE_FEATURES = frozenset(["64bit", "cmov", "cx8", "fxsr", "mmx", "nopl", "sse", "sse2", "x87"])
+
+_GROUP = re.compile(r"^attributes #\d+ = \{.*\}$", re.MULTILINE)
+_CPU_ATTRIBUTE = re.compile(r' "(?:target-cpu|tune-cpu|frame-pointer)"="[^"]*"')
+_FEATURES = re.compile(r' "target-features"="([^"]*)"')
+_FMULADD = re.compile(
+    r"^(?P<indent>\s*)(?P<result>%[\w.\"$-]+) = (?:(?:tail|notail) )?call (?P<flags>(?:[a-z]+ )*?)"
+    r"(?P<type>float|double|<\d+ x (?:float|double)>) @llvm\.fmuladd\.\w+\((?P<args>.*)\)(?P<tail>[^()]*)$",
+    re.MULTILINE,
+)
+_DEFINE = re.compile(
+    r"^(?P<head>define .*\)(?: (?:unnamed_addr|local_unnamed_addr))?(?: #\d+)*)"
+    r"(?P<tail>(?: align \d+| ![\w.]+ !\d+)*) \{$",
+    re.MULTILINE,
+)
+_NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
+
+
+def strip_cpu(text: str) -> str:
+    """Take the frontend's CPU out of every attribute group; keep features that one function asked for."""
+    return _GROUP.sub(lambda group: _FEATURES.sub(_own_features, _CPU_ATTRIBUTE.sub("", group[0])), text)
+
+
+def _own_features(match: re.Match[str]) -> str:
+    own = own_features(match[1])
+    return f' "target-features"="{",".join(own)}"' if own else ""
+
+
+def own_features(listed: str) -> tuple[str, ...]:
+    """The entries of a "+a,-b" list that plain x86-64 does not have."""
+    entries = [entry for entry in listed.split(",") if entry]
+    return tuple(
+        entry
+        for entry in entries
+        if not (entry[0] == "+" and entry[1:] in BASELINE_FEATURES) and not (entry[0] == "-" and len(entries) > 60)
+    )
+
+
+def has_own_features(text: str) -> bool:
+    """Whether some function asks for CPU features of its own."""
+    return any(_FEATURES.search(group[0]) for group in _GROUP.finditer(text))
+
+
+def add_target_features(text: str, features: str) -> str:
+    """Put the target's features below those that single functions ask for."""
+    if not features:
+        return text
+    return _GROUP.sub(
+        lambda group: _FEATURES.sub(lambda own: f' "target-features"="{features},{own[1]}"', group[0]), text
+    )
+
+
+def split_fmuladd(text: str) -> str:
+    """Write `a * b + c` as two operations: FMA contraction off, whatever the CPU offers."""
+
+    def split(match: re.Match[str]) -> str:
+        args = _split_arguments(match["args"])
+        if len(args) != 3:
+            return match[0]
+        first, second, third = (argument.removeprefix(match["type"]).split()[-1] for argument in args)
+        if match["type"].startswith("<"):
+            first, second, third = (argument.removeprefix(match["type"]).strip() for argument in args)
+        product = f'%"product.{match["result"][1:].strip(chr(34))}"'
+        kind, flags = match["type"], match["flags"]
+        return (
+            f"{match['indent']}{product} = fmul {flags}{kind} {first}, {second}\n"
+            f"{match['indent']}{match['result']} = fadd {flags}{kind} {product}, {third}"
+        )
+
+    return _FMULADD.sub(split, text)
+
+
+def _split_arguments(text: str) -> list[str]:
+    """Split at the commas that stand outside of brackets."""
+    parts, depth, start = [], 0, 0
+    for at, letter in enumerate(text):
+        if letter in "(<[{":
+            depth += 1
+        elif letter in ")>]}":
+            depth -= 1
+        elif letter == "," and not depth:
+            parts.append(text[start:at].strip())
+            start = at + 1
+    parts.append(text[start:].strip())
+    return parts
+
+
+def add_sections(text: str) -> str:
+    """Give every defined function a section of its own, `.text.NAME`, so that the linker can order them."""
+
+    def add(match: re.Match[str]) -> str:
+        name = _NAME.search(match["head"])
+        if not name or " section " in match["head"]:
+            return match[0]
+        return f'{match["head"]} section ".text.{name[1] or name[2]}"{match["tail"]} {{'
+
+    return _DEFINE.sub(add, text)
+
+
+def mentions(text: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` that occur in an LLVM message, for naming the function it speaks of."""
+    return [name for name in names if re.search(rf"(?<![\w.$]){re.escape(name)}(?![\w.$])", text)]

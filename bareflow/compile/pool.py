@@ -1,0 +1,222 @@
+"""A pool of compiler processes: each request has a deadline; a process that dies or hangs is replaced.
+
+Whatever LLVM does to its process (abort, exit, endless loop) comes back as `WorkerFailure` with what it
+printed last. Threads may share a pool; a request takes an idle process or waits for one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from bareflow.compile import worker
+from bareflow.errors import CompileError
+from bareflow.toolchain import environment
+
+DEADLINE_S = 120.0
+
+
+class WorkerFailure(Exception):  # noqa: N818  not an error for people: compile_object turns it into one
+    """The compiler process died or was killed at its deadline.
+
+    Args:
+        reason: one phrase, "was killed by SIGABRT" or "did not end within 5 s".
+        output: the end of what it printed on stderr.
+    """
+
+    def __init__(self, reason: str, output: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.output = output
+
+
+class Worker:
+    """One compiler process, started at the first request and again after a failure."""
+
+    def __init__(self, llvm_options: tuple[str, ...] = ()) -> None:
+        self.llvm_options = llvm_options
+        self._child: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None where none runs."""
+        return self._child.pid if self._child else None
+
+    def request(
+        self, message: worker.Message, blobs: list[bytes], deadline_s: float
+    ) -> tuple[worker.Message, list[bytes]]:
+        """Send one request and wait for its reply.
+
+        Raises:
+            WorkerFailure: the process died, or the deadline passed; it is gone then.
+        """
+        child = self._child or self._start()
+        assert child.stdin
+        assert child.stdout
+        try:
+            worker.send(child.stdin, message, blobs)  # type: ignore[arg-type]
+            reply = self._receive(child, time.monotonic() + deadline_s, deadline_s)
+        except (BrokenPipeError, EOFError):
+            raise self._bury() from None
+        except BaseException:
+            self.close()
+            raise
+        return reply
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+        command = [sys.executable, "-m", "bareflow.compile.worker", *self.llvm_options]
+        package_parent = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH", "")]))
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment({"PYTHONPATH": path}),
+            process_group=0,
+        )
+        return self._child
+
+    def _receive(
+        self, child: subprocess.Popen[bytes], until: float, deadline_s: float
+    ) -> tuple[worker.Message, list[bytes]]:
+        head = self._read(child, worker.HEAD.size, until, deadline_s)
+        body = self._read(child, sum(worker.HEAD.unpack(head)), until, deadline_s)
+        reply = worker.receive(io.BytesIO(head + body))
+        assert reply is not None
+        return reply
+
+    def _read(self, child: subprocess.Popen[bytes], size: int, until: float, deadline_s: float) -> bytes:
+        assert child.stdout
+        parts, handle = bytearray(), child.stdout.fileno()
+        while len(parts) < size:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([handle], [], [], left)[0]:
+                output = self._output()
+                self.close()
+                raise WorkerFailure(f"did not end within {deadline_s:g} s", output)
+            piece = os.read(handle, min(size - len(parts), 1 << 20))
+            if not piece:
+                raise EOFError
+            parts += piece
+        return bytes(parts)
+
+    def _bury(self) -> WorkerFailure:
+        """Collect a dead process's status and last words."""
+        child = self._child
+        assert child
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(5)
+        status, output = child.returncode, self._output()
+        self.close()
+        if status is not None and status < 0:
+            return WorkerFailure(f"was killed by {signal.Signals(-status).name}", output)
+        return WorkerFailure(f"exited with status {status}", output)
+
+    def _output(self) -> str:
+        assert self._log
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - 20000))
+        return self._log.read().decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End the process; the next request starts another."""
+        child, self._child = self._child, None
+        if child:
+            child.kill()
+            child.wait()
+            for stream in (child.stdin, child.stdout):
+                with contextlib.suppress(OSError):
+                    assert stream
+                    stream.close()
+        if self._log:
+            self._log.close()
+            self._log = None
+
+
+class CompilePool:
+    """A fixed number of compiler processes, shared by threads."""
+
+    def __init__(self, size: int = 1) -> None:
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        self._workers = [Worker() for _ in range(size)]
+        for each in self._workers:
+            self._idle.put(each)
+        self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix="compile")
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def request(
+        self,
+        message: worker.Message,
+        blobs: list[bytes],
+        *,
+        deadline_s: float = DEADLINE_S,
+        llvm_options: tuple[str, ...] = (),
+    ) -> tuple[worker.Message, list[bytes]]:
+        """Have one request served; waits for an idle process. LLVM options are a process's own.
+
+        Raises:
+            WorkerFailure: the process died on it or met the deadline.
+        """
+        chosen = self._idle.get()
+        try:
+            if chosen.llvm_options != llvm_options:
+                chosen.close()
+                chosen.llvm_options = llvm_options
+            return chosen.request(message, blobs, deadline_s)
+        finally:
+            self._idle.put(chosen)
+
+    def submit(
+        self, message: worker.Message, blobs: list[bytes], **kwargs: Any
+    ) -> Future[tuple[worker.Message, list[bytes]]]:
+        """As `request`, without waiting."""
+        return self._threads.submit(self.request, message, blobs, **kwargs)
+
+    def run(self, work: Any, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a function that uses this pool in one of its threads."""
+        return self._threads.submit(work, *args, **kwargs)
+
+    def close(self) -> None:
+        """End all processes, idle or not."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for each in self._workers:
+            each.close()
+
+
+@cache
+def default_pool() -> CompilePool:
+    """The pool of a command that compiles one thing after the other; ended with the program."""
+    pool = CompilePool(1)
+    atexit.register(pool.close)
+    return pool
+
+
+def failure_sentence(failure: WorkerFailure) -> CompileError:
+    """A failure where no function can be blamed."""
+    return CompileError(f"The compiler {failure.reason}.", detail=failure.output[-4000:])

@@ -1,0 +1,208 @@
+"""The compiler's child process: requests on stdin, replies on stdout, one at a time, until stdin ends.
+
+LLVM aborts, exits or hangs on some inputs; here it takes only this process with it. A message is two
+32-bit little-endian lengths (JSON, blobs), the JSON object, then the blobs that its "blobs" list measures.
+LLVM's own messages go to stderr. Arguments of the process are LLVM options, which are global in LLVM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from bareflow.compile import ir
+
+HEAD = struct.Struct("<II")
+TRIPLE = "x86_64-unknown-linux-musl"
+SPEED = {"O0": 0, "O1": 1, "O2": 2, "O3": 3, "frozen": 3}
+
+Message = dict[str, Any]
+
+
+def send(stream: BinaryIO, message: Message, blobs: Sequence[bytes] = ()) -> None:
+    """Write one message and flush it."""
+    text = json.dumps({**message, "blobs": [len(blob) for blob in blobs]}).encode()
+    stream.write(HEAD.pack(len(text), sum(map(len, blobs))) + text + b"".join(blobs))
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[Message, list[bytes]] | None:
+    """Read one message; None where the other side is gone."""
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    text_size, blob_size = HEAD.unpack(head)
+    body = stream.read(text_size + blob_size)
+    if len(body) < text_size + blob_size:
+        return None
+    message = json.loads(body[:text_size])
+    blobs, at = [], text_size
+    for size in message.pop("blobs"):
+        blobs.append(body[at : at + size])
+        at += size
+    return message, blobs
+
+
+class Compiler:
+    """Serves requests with llvmlite, imported here so that only child processes carry LLVM."""
+
+    def __init__(self) -> None:
+        import llvmlite.binding as llvm  # noqa: PLC0415  180 MB that the parent does not need
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        llvm.initialize_native_asmparser()
+        self.llvm = llvm
+
+    def serve(self, message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Answer one request; an input that LLVM refuses politely becomes {"error": text}."""
+        handler = {"link": self.link, "compile": self.compile, "facts": self.facts, "host": self.host}[message["op"]]
+        try:
+            return handler(message, blobs)
+        except (RuntimeError, ValueError, UnicodeDecodeError) as problem:
+            return {"error": str(problem).strip() or type(problem).__name__}, []
+
+    def host(self, _message: Message, _blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Name this machine's CPU and its features as LLVM does."""
+        features = dict(self.llvm.get_host_cpu_features())
+        return {"cpu": self.llvm.get_host_cpu_name(), "features": sorted(k for k, on in features.items() if on)}, []
+
+    def parse(self, data: bytes, name: str) -> Any:
+        """Parse bitcode or text, verify it, and refuse another machine's.
+
+        Raises:
+            RuntimeError: LLVM's message, with the file's name before it.
+        """
+        try:
+            if data[:4] in (b"BC\xc0\xde", b"\xde\xc0\x17\x0b"):
+                module = self.llvm.parse_bitcode(data)
+            else:
+                module = self.llvm.parse_assembly(data.decode())
+            module.verify()
+        except (RuntimeError, UnicodeDecodeError) as problem:
+            raise RuntimeError(f"{name}: {str(problem).strip()}") from None
+        if module.triple and not module.triple.startswith(("x86_64", "amd64")):
+            raise RuntimeError(f"{name}: it is made for {module.triple}, not for x86-64")
+        return module
+
+    def link(self, message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Merge modules into one without the frontend's CPU; reply with its bitcode and its facts."""
+        names: list[str] = message["names"]
+        modules = [self.parse(data, name) for data, name in zip(blobs, names, strict=True)]
+        owners: dict[str, str] = {}
+        for module, name in zip(modules, names, strict=True):
+            for symbol in _strong_definitions(module):
+                if symbol in owners:
+                    return {"error": "duplicate", "symbol": symbol, "files": [owners[symbol], name]}, []
+                owners[symbol] = name
+        for module in modules:
+            self._retarget(module)
+        whole = modules[0]
+        for module in modules[1:]:
+            whole.link_in(module)
+        # Bitcode keeps the order of uses, text does not: parse the text so that equal modules are equal bytes.
+        whole = self.llvm.parse_assembly(ir.strip_cpu(str(whole)))
+        whole.name = message["name"]
+        whole.verify()
+        return self._facts(whole), [whole.as_bitcode()]
+
+    def _retarget(self, module: Any) -> None:
+        """Give a module our triple and data layout, so that modules of other frontends link with ours."""
+        machine = self.llvm.Target.from_triple(TRIPLE).create_target_machine()
+        module.triple = TRIPLE
+        module.data_layout = str(machine.target_data)
+
+    def facts(self, _message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """What one module defines and needs."""
+        return self._facts(self.parse(blobs[0], "bitcode")), []
+
+    def _facts(self, module: Any) -> Message:
+        text = str(module)
+        defined = [f for f in module.functions if not f.is_declaration]
+        return {
+            "functions": [f.name for f in defined],
+            "external": [f.name for f in defined if f.linkage.name in ("external", "weak_any", "weak_odr")],
+            "undefined": [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")],
+            "lines": text.count("\n"),
+            "own_features": ir.has_own_features(text),
+        }
+
+    def compile(self, message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Compile one module at a tier; reply with the object and the CPU time it took."""
+        started = time.process_time()
+        module = self.parse(blobs[0], message.get("name", "bitcode"))
+        options: Message = message["options"]
+        text = str(module) if message["own_features"] or not options["contract"] else None
+        if text is not None:
+            text = ir.add_target_features(text, message["features"])
+            module = self.llvm.parse_assembly(text if options["contract"] else ir.split_fmuladd(text))
+        _narrow(module, message.get("keep"), message.get("only"))
+        machine = self._machine(message)
+        self._optimise(module, machine, message)
+        if message.get("sections"):
+            module = self.llvm.parse_assembly(ir.add_sections(str(module)))
+        data = machine.emit_object(module)
+        functions = [f.name for f in module.functions if not f.is_declaration]
+        return {"compile_ms": (time.process_time() - started) * 1000, "functions": functions}, [data]
+
+    def _machine(self, message: Message) -> Any:
+        target = self.llvm.Target.from_triple(TRIPLE)
+        level = SPEED[message["tier"]] if message["options"]["opt"] is None else message["options"]["opt"]
+        return target.create_target_machine(
+            cpu=message["cpu"], features=message["features"], opt=level, reloc="static", codemodel="small"
+        )
+
+    def _optimise(self, module: Any, machine: Any, message: Message) -> None:
+        options = message["options"]
+        level = SPEED[message["tier"]] if options["opt"] is None else options["opt"]
+        tuning = self.llvm.create_pipeline_tuning_options(level, options["size"])
+        tuning.slp_vectorization = options["slp"] and level > 1
+        tuning.loop_vectorization = options["vectorize"] and level > 1
+        tuning.loop_interleaving = options["vectorize"] and level > 1
+        tuning.loop_unrolling = options["unroll"] and level > 0
+        if options["inline_threshold"] is not None and options["inline_threshold"] < 256:
+            tuning.inlining_threshold = options["inline_threshold"]
+        builder = self.llvm.create_pass_builder(machine, tuning)
+        builder.getModulePassManager().run(module, builder)
+
+
+def _strong_definitions(module: Any) -> list[str]:
+    values = [*module.functions, *module.global_variables]
+    return [v.name for v in values if not v.is_declaration and v.linkage.name == "external"]
+
+
+def _narrow(module: Any, keep: list[str] | None, only: list[str] | None) -> None:
+    """Make all but `keep` internal (whole program), or emit nothing but `only` (one function's code)."""
+    if keep is not None:
+        kept = set(keep)
+        for value in [*module.functions, *module.global_variables]:
+            ours = not value.is_declaration and value.linkage.name == "external"
+            if ours and value.name not in kept and not value.name.startswith("llvm."):
+                value.linkage = "internal"
+    if only is not None:
+        wanted = set(only)
+        for function in module.functions:
+            if not function.is_declaration and function.name not in wanted:
+                function.linkage = "available_externally"
+
+
+def main() -> int:
+    """Serve until stdin ends. LLVM may print to stdout: the replies go to a duplicate of it."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    compiler = Compiler()
+    for option in sys.argv[1:]:
+        compiler.llvm.set_option("", option)
+    while (request := receive(sys.stdin.buffer)) is not None:
+        message, blobs = compiler.serve(*request)
+        send(replies, message, blobs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
