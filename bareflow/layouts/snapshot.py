@@ -150,9 +150,9 @@ SNAPSHOT_V1_HEADER = Record(
 SNAPSHOT = Layout(
     name="snapshot",
     title="optimized_snapshot.bin",
-    doc="""The frozen program. The header, the segments, functions, relocations and features, the strings and each segment's
-bytes follow one another in this order without a gap: every byte of the file belongs to exactly one thing. So the
-tables are 8-byte aligned, and the segments' bytes are not: they are copied, not mapped in place.
+    doc="""The frozen program. The header, the segments, functions, relocations and features, the strings and the
+segments' bytes follow one another in this order without a gap: every byte of the file belongs to exactly one thing.
+So the tables are 8-byte aligned, and the segments' bytes are not: they are copied, not mapped in place.
 
 A loader refuses whatever is not so: a segment's memory lies in [MEM_WORKLOAD_BASE, MEM_MMAP_BASE), ascends, shares no
 4 KiB page with another, is readable and never both writable and executable; the entry and every function's code are
