@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bareflow.errors import SnapshotError
 from bareflow.layouts.memmap import MEMMAP
@@ -181,8 +181,3 @@ class Snapshot:
             if 0 <= address - function.address < max(function.size, 1):
                 return function
         return None
-
-
-def without_build_id(contents: SnapshotContents) -> SnapshotContents:
-    """The same contents, to compare programs that differ in nothing else."""
-    return replace(contents, build_id=b"")
