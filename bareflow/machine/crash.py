@@ -1,0 +1,204 @@
+"""A guest's CPU exception, made readable: which one, why, where, and who called.
+
+Exceptions and error codes: Intel SDM volume 3, 6.13 and 6.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bareflow.layouts.memmap import MEMMAP
+from bareflow.layouts.wire import TRAP_RECORD
+from bareflow.machine.codemap import CodeMap
+from bareflow.machine.registers import GENERAL, register_lines
+from bareflow.machine.unwind import StackWords, unwind, words_from
+
+_MEMORY = {constant.name: constant.value for constant in MEMMAP.constants}
+PAGE = 4096
+STACK_REACH = 1 << 30  # bytes below the top of the workload's stack in which a fault is the stack's
+NEAR = 1 << 16  # bytes: a fault this close to the stack pointer was a push or a local variable
+
+EXCEPTIONS: Mapping[int, tuple[str, str]] = {
+    0: ("#DE", "divide error"),
+    1: ("#DB", "debug"),
+    2: ("NMI", "non-maskable interrupt"),
+    3: ("#BP", "breakpoint"),
+    4: ("#OF", "overflow"),
+    5: ("#BR", "bound range exceeded"),
+    6: ("#UD", "invalid opcode"),
+    7: ("#NM", "no FPU"),
+    8: ("#DF", "double fault"),
+    10: ("#TS", "invalid TSS"),
+    11: ("#NP", "segment not present"),
+    12: ("#SS", "stack segment fault"),
+    13: ("#GP", "general protection"),
+    14: ("#PF", "page fault"),
+    16: ("#MF", "x87 floating point"),
+    17: ("#AC", "alignment check"),
+    18: ("#MC", "machine check"),
+    19: ("#XM", "SIMD floating point"),
+    20: ("#VE", "virtualization"),
+    21: ("#CP", "control protection"),
+}
+PAGE_FAULT, DOUBLE_FAULT, GENERAL_PROTECTION, STACK_FAULT = 14, 8, 13, 12
+_PRESENT, _WRITE, _RESERVED, _FETCH = 1, 2, 8, 16
+
+
+@dataclass(frozen=True)
+class StackFrame:
+    """One line of a backtrace.
+
+    Args:
+        address: in the function: of the instruction, or of the one after the call.
+        function: its name; empty if unknown.
+        offset: bytes from the function's start.
+        module: "workload", "kernel" or empty.
+        tier: how it was compiled, where known.
+        certain: whether the unwind tables say so; otherwise it only looks like a return address.
+    """
+
+    address: int
+    function: str
+    offset: int
+    module: str
+    tier: str
+    certain: bool
+
+    def line(self) -> str:
+        """For people."""
+        name = f"{self.function}+{self.offset:#x}" if self.function else "(unknown)"
+        origin = ", ".join(part for part in (self.module, self.tier) if part)
+        return f"{' ' if self.certain else '?'} {self.address:#018x}  {name}{f'  [{origin}]' if origin else ''}"
+
+
+@dataclass(frozen=True)
+class TrapReport:
+    """A CPU exception that nobody handled.
+
+    Args:
+        vector: its number.
+        error_code: as pushed by the CPU.
+        registers: rax … r15, rip, rflags, cr2, cr3.
+        stack: words from rsp upwards.
+        frames: the backtrace, innermost first; empty until `with_backtrace`.
+    """
+
+    vector: int
+    error_code: int
+    registers: Mapping[str, int]
+    stack: StackWords
+    frames: tuple[StackFrame, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """For instance "page fault (#PF)"."""
+        mnemonic, words = EXCEPTIONS.get(self.vector, (f"#{self.vector}", "exception"))
+        return f"{words} ({mnemonic})"
+
+    @property
+    def cause(self) -> str:
+        """What it means in a program, as far as the CPU tells; one of a few known words, or empty."""
+        return _cause(self)
+
+    def summary(self) -> str:
+        """One sentence."""
+        cause = f": {self.cause}" if self.cause else ""
+        return f"{self.name} at {self.registers['rip']:#x}{self._where()}{cause}"
+
+    def _where(self) -> str:
+        first = self.frames[0] if self.frames else None
+        return f" in {first.function}+{first.offset:#x}" if first and first.function else ""
+
+    def lines(self) -> list[str]:
+        """For people: the sentence, the registers, the backtrace."""
+        lines = [self.summary(), *register_lines(self.registers), "backtrace:"]
+        lines += [f"  {frame.line()}" for frame in self.frames] or ["  (none)"]
+        if any(not frame.certain for frame in self.frames):
+            lines.append("  (? = a return address found on the stack; it may be left over from an earlier call)")
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; addresses are hexadecimal text, as they exceed what JSON readers keep exactly."""
+        return {
+            "vector": self.vector,
+            "name": self.name,
+            "cause": self.cause,
+            "error_code": self.error_code,
+            "registers": {name: f"{value:#x}" for name, value in self.registers.items()},
+            "backtrace": [
+                {
+                    "address": f"{frame.address:#x}",
+                    "function": frame.function,
+                    "offset": frame.offset,
+                    "module": frame.module,
+                    "tier": frame.tier,
+                    "certain": frame.certain,
+                }
+                for frame in self.frames
+            ],
+        }
+
+
+def decode_trap(payload: bytes) -> TrapReport | None:
+    """Decode a trap frame's payload; none for one that is too short."""
+    if len(payload) < TRAP_RECORD.size:
+        return None
+    record = TRAP_RECORD.decode(payload)
+    registers = dict(zip(GENERAL, record["registers"], strict=True))
+    registers |= {name: record[name] for name in ("rip", "rflags", "cr2", "cr3")}
+    words = words_from(payload[TRAP_RECORD.size :])[: record["stack_words"]]
+    return TrapReport(record["vector"], record["error_code"], registers, StackWords(registers["rsp"], words))
+
+
+def with_backtrace(trap: TrapReport, code: CodeMap) -> TrapReport:
+    """The same report with its frames found and named."""
+    frames = []
+    for index, raw in enumerate(unwind(trap.registers, trap.stack, code)):
+        # A call may be its function's last instruction: look up the call, not what follows it.
+        symbol = code.find(raw.address - (1 if index else 0))
+        frames.append(
+            StackFrame(
+                raw.address,
+                symbol.name if symbol else "",
+                raw.address - symbol.address if symbol else 0,
+                symbol.module if symbol else "",
+                symbol.tier if symbol else "",
+                raw.certain,
+            )
+        )
+    return replace(trap, frames=tuple(frames))
+
+
+def _cause(trap: TrapReport) -> str:
+    if trap.vector == PAGE_FAULT:
+        return _page_fault_cause(trap)
+    if trap.vector == DOUBLE_FAULT:
+        return "stack overflow" if _on_stack(trap) else "a fault while another was being delivered"
+    if trap.vector in (GENERAL_PROTECTION, STACK_FAULT) and trap.error_code == 0:
+        return "a non-canonical address, a misaligned vector access or a privileged instruction"
+    return ""
+
+
+def _page_fault_cause(trap: TrapReport) -> str:
+    address, code = trap.registers["cr2"], trap.error_code
+    if code & _RESERVED:
+        return f"the page tables are damaged at {address:#x}"
+    if code & _FETCH:
+        known = "memory that is not executable" if code & _PRESENT else "an address where nothing is"
+        return f"null pointer called ({address:#x})" if address < PAGE else f"executed {known}, at {address:#x}"
+    verb = "wrote to" if code & _WRITE else "read from"
+    if address < PAGE:
+        return f"null pointer: {verb} {address:#x}"
+    if code & _PRESENT and code & _WRITE:
+        return f"wrote to read-only memory at {address:#x}"
+    if _on_stack(trap):
+        return f"stack overflow: {verb} {address:#x}, below the stack"
+    return f"{verb} {address:#x}, where nothing is"
+
+
+def _on_stack(trap: TrapReport) -> bool:
+    """Whether the faulting address is where a workload's stack would grow to."""
+    address, top = trap.registers["cr2"], _MEMORY["MEM_STACK_TOP"]
+    return top - STACK_REACH <= address < top or abs(address - trap.registers["rsp"]) < NEAR

@@ -1,0 +1,167 @@
+"""Boots a machine and reports what became of it: the machine stage's one verb."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bareflow.errors import MachineError
+from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, STARTED_RECORD
+from bareflow.machine.accel import choose_accel
+from bareflow.machine.console import Console
+from bareflow.machine.crash import TrapReport, decode_trap, with_backtrace
+from bareflow.machine.judge import judge
+from bareflow.machine.qemu import QemuMachine
+from bareflow.machine.result import GuestResult, stamps_by_name
+from bareflow.machine.spec import Links, MachineSpec, qemu_command
+from bareflow.machine.stdin import Stdin, forward_stdin
+from bareflow.machine.watch import MachineEnd, Watch
+from bareflow.wire.frames import Frame, FrameDecoder
+
+OnText = Callable[[bytes], None]
+OnFrame = Callable[[Frame], None]
+
+
+@dataclass
+class Kernel:
+    """What the kernel has sent over the wire so far."""
+
+    console: Console
+    started_ms: float | None = None
+    started: Mapping[str, Any] = field(default_factory=dict)
+    final: Mapping[str, Any] | None = None
+    trap: TrapReport | None = None
+
+    def take(self, frame: Frame, now_ms: float) -> None:
+        """Take one frame; a record that is too short never happened."""
+        if frame.type == FRAME_TYPE["text-mark"]:
+            self.console.mark(frame.payload)
+        elif frame.type == FRAME_TYPE["trap"]:
+            self.trap = self.trap or decode_trap(frame.payload)
+        elif frame.type == FRAME_TYPE["started"] and len(frame.payload) >= STARTED_RECORD.size:
+            self.started, self.started_ms = STARTED_RECORD.decode(frame.payload), now_ms
+        elif frame.type == FRAME_TYPE["final"] and len(frame.payload) >= FINAL_RECORD.size:
+            self.final = FINAL_RECORD.decode(frame.payload)
+
+
+async def boot(
+    spec: MachineSpec,
+    *,
+    stdin: Stdin = None,
+    on_text: OnText | None = None,
+    on_frame: OnFrame | None = None,
+    on_gdb: Callable[[str], None] | None = None,
+) -> GuestResult:
+    """Boot a machine and wait for its end.
+
+    Args:
+        spec: what to boot, and for how long at most.
+        stdin: the workload's standard input: bytes, or a file that is passed on as it gives.
+        on_text: called with the console's text as it arrives.
+        on_frame: called with every frame of the wire.
+        on_gdb: called with the gdb line to use, before the machine's first instruction.
+
+    Raises:
+        MachineError: when QEMU cannot be started or gives up on the guest.
+    """
+    choice = await choose_accel(spec)
+    async with QemuMachine(spec, choice.accel) as machine:
+        listening = asyncio.Event()
+        kernel = Kernel(Console(on_text, listening.set))
+        machine.console.on_data(kernel.console.feed)
+        machine.wire.on_data(_wire_reader(kernel, machine, on_frame))
+        if spec.gdb and on_gdb is not None:
+            on_gdb(gdb_line(spec, machine))
+        if not spec.gdb:  # under gdb, gdb starts it
+            await machine.resume()
+        input_task = asyncio.create_task(_forward_when(listening, stdin, machine))
+        try:
+            end = await Watch(machine, waits_for_people=stdin is not None or spec.gdb).until_end()
+        finally:
+            input_task.cancel()
+            await asyncio.wait({input_task})
+        wall_ms = 1000 * (time.perf_counter() - machine.started_at)
+    if end.kind == "fault":
+        raise MachineError(
+            end.reason,
+            "Try --accel tcg." if choice.accel == "kvm" else "",
+            detail="\n".join(end.registers.lines() if end.registers else []),
+        )
+    result = _result(kernel, end, machine)
+    return replace(result, wall_ms=wall_ms, accel=choice.accel, accel_reason=choice.reason)
+
+
+def _wire_reader(kernel: Kernel, machine: QemuMachine, on_frame: OnFrame | None) -> Callable[[bytes], None]:
+    decoder = FrameDecoder()
+
+    def take(data: bytes) -> None:
+        now_ms = 1000 * (time.perf_counter() - machine.started_at)
+        for frame in decoder.feed(data):
+            kernel.take(frame, now_ms)
+            if on_frame is not None:
+                on_frame(frame)
+
+    return take
+
+
+async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMachine) -> None:
+    """Forward input from when the kernel has set its UART up: what came before that would be lost."""
+    await listening.wait()
+    await forward_stdin(stdin, machine.console)
+
+
+def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResult:
+    text = kernel.console.text()
+    trap = kernel.trap
+    if trap is not None:
+        from bareflow.machine.symbols import image_code  # noqa: PLC0415  only a crash needs it
+
+        trap = with_backtrace(trap, image_code(machine.spec.image))
+    verdict = judge(end, kernel.final, trap, kernel_was_there=kernel.console.marked)
+    last = kernel.final or kernel.started
+    return GuestResult(
+        verdict=verdict.name,
+        reason=verdict.reason,
+        status=verdict.status,
+        exit_status=verdict.exit_status,
+        stdout=text.stdout,
+        stderr=text.stderr,
+        kernel_text=text.kernel,
+        transcript=text.transcript,
+        trap=trap,
+        registers=end.registers,
+        boot_ms=kernel.started_ms,
+        wall_ms=0.0,
+        stamps=stamps_by_name(last["stamps"]) if last else {},
+        tsc_hz=last.get("tsc_hz", 0),
+        accel=machine.accel,
+        accel_reason="",
+        command=tuple(machine.command),
+        complaints=machine.complaints,
+        final=dict(kernel.final or {}),
+    )
+
+
+def boot_(spec: MachineSpec, *, timeout_s: float | None = None, stdin: Stdin = None) -> GuestResult:
+    """`boot` for callers without an event loop; `timeout_s` replaces the spec's."""
+    chosen = spec if timeout_s is None else replace(spec, timeout_s=timeout_s)
+    return asyncio.run(boot(chosen, stdin=stdin))
+
+
+def command_line(spec: MachineSpec) -> list[str]:
+    """The QEMU command by which a person can boot the same machine by hand, the console on the terminal."""
+    accel = spec.accel if spec.accel != "auto" else "tcg"
+    return qemu_command(spec, Links(gdb="tcp::1234" if spec.gdb else None), accel=accel)
+
+
+def gdb_line(spec: MachineSpec, machine: QemuMachine) -> str:
+    """The gdb command that attaches to a stopped machine, with the symbols that are at hand."""
+    from bareflow.machine.symbols import image_code  # noqa: PLC0415  as above
+
+    commands = [f"target remote {machine.gdb_socket}"]
+    commands += [f"add-symbol-file {path}" for path in image_code(spec.image).elves]
+    return shlex.join(["gdb", *(word for command in commands for word in ("-ex", command))])

@@ -1,0 +1,151 @@
+"""One machine, described: what QEMU is to be, as data, and the command line that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bareflow.errors import UsageError
+from bareflow.layouts.verdict import VERDICT
+
+ARGS_ITEM = "opt/bareflow/args"  # the fw_cfg file in which the kernel looks for the workload's arguments
+DEBUG_EXIT_PORT = next(c.value for c in VERDICT.constants if c.name == "DEBUG_EXIT_PORT")
+
+ACCELERATORS = ("auto", "kvm", "tcg")
+DEFAULT_CPU: Mapping[str, str] = {"tcg": "max", "kvm": "host"}
+
+# How a disk is attached: the devices that go between the machine and the drive "disk0".
+DRIVES: Mapping[str, tuple[str, ...]] = {
+    "ide": ("ide-hd,drive=disk0,bootindex=0",),
+    "ahci": ("ahci,id=ahci0", "ide-hd,drive=disk0,bus=ahci0.0,bootindex=0"),
+    "virtio": ("virtio-blk-pci,drive=disk0,bootindex=0",),
+    "usb": ("qemu-xhci,id=xhci0", "usb-storage,drive=disk0,bus=xhci0.0,bootindex=0"),
+}
+MACHINES = ("pc", "q35")
+FIRMWARES = ("bios",)
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """What to boot and on what.
+
+    Args:
+        image: the disk image.
+        memory_mib: mebibytes of memory.
+        accel: "auto", "kvm" or "tcg"; "auto" takes KVM where the true probe finds that it works.
+        cpu: QEMU's CPU model; none means everything the accelerator offers.
+        machine: QEMU's machine type.
+        firmware: what finds the image on the disk.
+        drive: how the disk is attached, a key of DRIVES.
+        args: the workload's whole argv, its name first; none leaves what the image itself says.
+        environment: its environment, "NAME=value" each; only with `args`.
+        writable: let the guest change the image; otherwise its writes are forgotten when it ends.
+        gdb: start stopped, with gdb's stub open.
+        timeout_s: seconds after which the run is over; none is no limit.
+        stall_s: seconds without output and without any change of a register that count as a hang.
+        extra: further QEMU arguments, last on the line.
+
+    Raises:
+        UsageError: for a value that no machine has.
+    """
+
+    image: Path
+    memory_mib: int = 128
+    accel: str = "auto"
+    cpu: str | None = None
+    machine: str = "pc"
+    firmware: str = "bios"
+    drive: str = "ide"
+    args: tuple[str, ...] | None = None
+    environment: tuple[str, ...] = ()
+    writable: bool = False
+    gdb: bool = False
+    timeout_s: float | None = 120.0
+    stall_s: float = 10.0
+    extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _one_of("--accel", self.accel, ACCELERATORS)
+        _one_of("--machine", self.machine, MACHINES)
+        _one_of("--firmware", self.firmware, FIRMWARES)
+        _one_of("--drive", self.drive, tuple(DRIVES))
+        if self.memory_mib < 1:
+            raise UsageError(f"--memory {self.memory_mib} is no amount of memory.", "Give mebibytes, 128 for instance.")
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise UsageError(f"--timeout-s {self.timeout_s:g} is no time.", "Give seconds, 120 for instance.")
+        for text in (*(self.args or ()), *self.environment):
+            if "\0" in text:
+                raise UsageError(
+                    f"the argument {text!r} holds a zero byte.", "An argument ends at its first zero byte."
+                )
+
+
+def _one_of(flag: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UsageError(f"{flag} {value} is not known.", f"Use {', '.join(known)}.")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where the machine's lines end on the host: QEMU character devices, without their ids.
+
+    Args:
+        console: COM1's character device.
+        wire: COM2's.
+        monitor: QMP's; none leaves the machine without a monitor, and running from the start.
+        args_file: the file with the workload's arguments.
+        gdb: where gdb's stub listens, as `-gdb` takes it.
+    """
+
+    console: str = "stdio"
+    wire: str = "null"
+    monitor: str | None = None
+    args_file: Path | None = None
+    gdb: str | None = None
+
+
+def qemu_command(spec: MachineSpec, links: Links, *, program: str = "qemu-system-x86_64", accel: str) -> list[str]:
+    """The QEMU command line of a machine.
+
+    `accel` is what "auto" came to. A guest that resets or powers off leaves the machine paused with its registers
+    (`-action`), so that a triple fault can be told from an end.
+    """
+    # fmt: off
+    command = [
+        program,
+        "-machine", spec.machine, "-accel", accel, "-cpu", spec.cpu or DEFAULT_CPU[accel],
+        "-m", f"{spec.memory_mib}M",
+        "-nodefaults", "-no-user-config", "-display", "none",
+        "-action", "reboot=shutdown,shutdown=pause,panic=pause",
+        "-chardev", f"{links.console},id=com1", "-device", "isa-serial,chardev=com1,index=0",
+        "-chardev", f"{links.wire},id=com2", "-device", "isa-serial,chardev=com2,index=1",
+        "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
+        "-drive", _drive(spec),
+    ]
+    # fmt: on
+    for device in DRIVES[spec.drive]:
+        command += ["-device", device]
+    if links.monitor is not None:
+        command += ["-S", "-chardev", f"{links.monitor},id=qmp", "-mon", "chardev=qmp,mode=control"]
+    if links.args_file is not None:
+        command += ["-fw_cfg", f"name={ARGS_ITEM},file={_quoted(links.args_file)}"]
+    if links.gdb is not None:
+        command += ["-gdb", links.gdb]
+    return [*command, *spec.extra]
+
+
+def _drive(spec: MachineSpec) -> str:
+    options = f"file={_quoted(spec.image.absolute())},format=raw,if=none,id=disk0"
+    return options if spec.writable else f"{options},snapshot=on"
+
+
+def _quoted(path: Path) -> str:
+    """A path inside a QEMU option list, where a comma is written twice."""
+    return str(path).replace(",", ",,")
+
+
+def encode_arguments(args: Sequence[str], environment: Sequence[str] = ()) -> bytes:
+    """The arguments file: decimal argc, NUL, then argv and the environment, each string ended by a NUL."""
+    strings = [str(len(args)), *args, *environment]
+    return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in strings)
