@@ -13,6 +13,7 @@ WIRE_VERSION = 1
 WIRE_MAX_PAYLOAD = 1024
 WIRE_MIN_SEGMENT = 32
 WIRE_FIRST_OFFSET = 1
+HELLO_ASK = 1
 
 FRAME_TYPE = Enumeration(
     name="frame type",
@@ -145,7 +146,7 @@ WIRE = Layout(
         Constant("WIRE_MAX_PAYLOAD", WIRE_MAX_PAYLOAD, "most bytes of payload in a frame"),
         Constant("WIRE_MIN_SEGMENT", WIRE_MIN_SEGMENT, "bytes of payload in a data frame on the worst line"),
         Constant("WIRE_FIRST_OFFSET", WIRE_FIRST_OFFSET, "stream offset of a session's first byte"),
-        Constant("HELLO_ASK", 1, "the other side is to answer with a hello"),
+        Constant("HELLO_ASK", HELLO_ASK, "the other side is to answer with a hello"),
         Constant("TRAP_STACK_WORDS", 96, "stack words sent with a trap"),
         Constant("CONSOLE_MARK", 0x000200, "three bytes 00 02 00 that the kernel writes to the console first"),
     ),
