@@ -77,6 +77,8 @@ class Worker:
         except BaseException:
             self.close()
             raise
+        if "bug" in reply[0]:
+            raise RuntimeError(reply[0]["bug"])
         return reply
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from bareflow.compile import ir
 HEAD = struct.Struct("<II")
 TRIPLE = "x86_64-unknown-linux-musl"
 SPEED = {"O0": 0, "O1": 1, "O2": 2, "O3": 3, "frozen": 3}
+SIZE = {1: "optsize", 2: "minsize"}
 
 Message = dict[str, Any]
 
@@ -66,6 +68,8 @@ class Compiler:
             return handler(message, blobs)
         except (RuntimeError, ValueError, UnicodeDecodeError) as problem:
             return {"error": str(problem).strip() or type(problem).__name__}, []
+        except Exception:  # noqa: BLE001  a bug of ours: the parent raises it with this traceback
+            return {"bug": traceback.format_exc()}, []
 
     def host(self, _message: Message, _blobs: list[bytes]) -> tuple[Message, list[bytes]]:
         """Name this machine's CPU and its features as LLVM does."""
@@ -142,6 +146,9 @@ class Compiler:
             text = ir.add_target_features(text, message["features"])
             module = self.llvm.parse_assembly(text if options["contract"] else ir.split_fmuladd(text))
         _narrow(module, message.get("keep"), message.get("only"))
+        for function in module.functions if options["size"] else ():
+            if not function.is_declaration:
+                function.add_function_attribute(SIZE[options["size"]])
         machine = self._machine(message)
         self._optimise(module, machine, message)
         if message.get("sections"):
@@ -160,7 +167,7 @@ class Compiler:
     def _optimise(self, module: Any, machine: Any, message: Message) -> None:
         options = message["options"]
         level = SPEED[message["tier"]] if options["opt"] is None else options["opt"]
-        tuning = self.llvm.create_pipeline_tuning_options(level, options["size"])
+        tuning = self.llvm.create_pipeline_tuning_options(level)
         tuning.slp_vectorization = options["slp"] and level > 1
         tuning.loop_vectorization = options["vectorize"] and level > 1
         tuning.loop_interleaving = options["vectorize"] and level > 1

@@ -1,0 +1,175 @@
+"""Bitcode → object code at a tier, in a child process; a compiler that dies names the function it died on.
+
+O0 O1 O2 O3   one module, every function emitted as it stands
+frozen        O3 over the whole program: everything but the entry (and what libc must find) is internal
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bareflow.compile import ir
+from bareflow.compile.cpu import Target
+from bareflow.compile.frontend import Bitcode
+from bareflow.compile.pool import DEADLINE_S, CompilePool, WorkerFailure, default_pool
+from bareflow.compile.worker import SPEED
+from bareflow.errors import CompileError, UsageError
+from bareflow.layouts.snapshot import TIER
+
+COMPILED_TIERS = tuple(tier for tier in TIER.members if tier in SPEED)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may differ between two compilations of the same bitcode at the same tier.
+
+    Args:
+        opt: 0 to 3 against the tier's own level; None: the tier's.
+        size: 0 for speed, 1 as -Os, 2 as -Oz.
+        slp: vectorise straight-line code.
+        vectorize: vectorise and interleave loops.
+        unroll: unroll loops.
+        inline_threshold: cost up to which a call is inlined; None: LLVM's own.
+        contract: let `a * b + c` become one fused operation where the source allows it.
+        features: switches on top of the target's, for instance "+prefer-no-gather"; they must not
+            need a CPU that the target does not have.
+        llvm: LLVM's global options, "-align-loops=32"; they cost a process of their own.
+    """
+
+    opt: int | None = None
+    size: int = 0
+    slp: bool = True
+    vectorize: bool = True
+    unroll: bool = True
+    inline_threshold: int | None = None
+    contract: bool = True
+    features: tuple[str, ...] = ()
+    llvm: tuple[str, ...] = ()
+
+    @property
+    def global_options(self) -> tuple[str, ...]:
+        """LLVM's global options; llvmlite keeps eight bits of an inline threshold, so larger ones go here."""
+        large = self.inline_threshold is not None and self.inline_threshold > 255
+        return (*self.llvm, *([f"-inline-threshold={self.inline_threshold}"] if large else []))
+
+
+DEFAULT_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
+class ObjectCode:
+    """A relocatable ELF object.
+
+    Args:
+        data: its bytes.
+        compile_ms: CPU time of the compilation in milliseconds, optimiser and code generator.
+        functions: the functions that it defines.
+    """
+
+    data: bytes
+    compile_ms: float
+    functions: tuple[str, ...]
+
+
+def compile_object(
+    bitcode: Bitcode,
+    *,
+    tier: str,
+    target: Target,
+    options: Options = DEFAULT_OPTIONS,
+    keep: Iterable[str] | None = None,
+    only: Sequence[str] | None = None,
+    sections: bool = False,
+    pool: CompilePool | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> ObjectCode:
+    """Compile a module at a tier.
+
+    Args:
+        bitcode: what the frontend made.
+        tier: "O0" to "O3" or "frozen".
+        target: the CPU.
+        options: see `Options`.
+        keep: symbols that stay visible; all others become internal. None: all stay as they are.
+        only: emit only these functions; the other bodies may be inlined but are not emitted. None: all.
+        sections: put each function into a section `.text.NAME`, so that the linker can order them.
+        pool: where to compile; default one process of the command's own.
+        deadline_s: seconds after which the compiler counts as hung.
+
+    Raises:
+        UsageError: no such tier.
+        CompileError: LLVM refuses the module or dies on it; the function is named when it can be found.
+    """
+    if tier not in COMPILED_TIERS:
+        raise UsageError(f"There is no compiled tier {tier!r}.", f"Tiers are {', '.join(COMPILED_TIERS)}.")
+    message: dict[str, object] = {
+        "op": "compile",
+        "name": bitcode.name,
+        "tier": tier,
+        "cpu": target.cpu,
+        "features": ",".join(filter(None, [target.features, *options.features])),
+        "options": dataclasses.asdict(options),
+        "keep": sorted(keep) if keep is not None else None,
+        "only": list(only) if only is not None else None,
+        "sections": sections,
+        "own_features": bitcode.own_features,
+    }
+    pool = pool or default_pool()
+    try:
+        reply, blobs = pool.request(message, [bitcode.data], deadline_s=deadline_s, llvm_options=options.global_options)
+    except WorkerFailure as failure:
+        function = _blame(bitcode, message, options, pool, deadline_s, failure)
+        raise _compiler_died(bitcode, function, failure) from None
+    if "error" in reply:
+        raise CompileError(f"{bitcode.name} is not right LLVM IR.", detail=reply["error"])
+    return ObjectCode(blobs[0], reply["compile_ms"], tuple(reply["functions"]))
+
+
+def object_key(bitcode: Bitcode, tier: str, target: Target, options: Options, extra: object = None) -> str:
+    """Digest of everything that decides an object's bytes; the compile cache's key."""
+    parts = [bitcode.digest, tier, target.cpu, target.features, dataclasses.asdict(options), extra]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _compiler_died(bitcode: Bitcode, function: str | None, failure: WorkerFailure) -> CompileError:
+    where = f"the function {function} of {bitcode.name}" if function else bitcode.name
+    return CompileError(
+        f"LLVM {failure.reason} while compiling {where}.",
+        "Inline assembly or an intrinsic that the target CPU lacks is the usual cause.",
+        failure.output[-4000:],
+    )
+
+
+def _blame(
+    bitcode: Bitcode,
+    message: dict[str, object],
+    options: Options,
+    pool: CompilePool,
+    deadline_s: float,
+    failure: WorkerFailure,
+) -> str | None:
+    """The function that LLVM dies on: from its last words, else by halving the set that is emitted."""
+    said = re.search(r"[Ii]n function:? [\"'@]*([\w.$]+)", failure.output)
+    if said and said[1] in bitcode.functions:
+        return said[1]
+    suspects = list(message["only"] or bitcode.functions)  # type: ignore[call-overload]
+    trial = {**message, "keep": None, "sections": False}
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        try:
+            pool.request(
+                {**trial, "only": half},
+                [bitcode.data],
+                deadline_s=min(deadline_s, 30.0),
+                llvm_options=options.global_options,
+            )
+            suspects = suspects[len(half) :]
+        except WorkerFailure:
+            suspects = half
+    named = ir.mentions(failure.output, bitcode.functions)
+    return suspects[0] if suspects else (named[0] if named else None)
