@@ -167,9 +167,24 @@ class Snapshot:
     abi_version: int | None
     contents: SnapshotContents
 
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The pieces of the address space, by address."""
+        return self.contents.segments
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions, in the file's order."""
+        return self.contents.functions
+
+    @property
+    def build_id(self) -> bytes:
+        """What identifies the linked program; empty in version 1."""
+        return self.contents.build_id
+
     def code_of(self, function: Function) -> bytes:
         """The function's machine code."""
-        for segment in self.contents.segments:
+        for segment in self.segments:
             if segment.holds(function.address, function.size):
                 start = function.address - segment.address
                 return segment.data[start : start + function.size]
@@ -177,7 +192,7 @@ class Snapshot:
 
     def function_at(self, address: int) -> Function | None:
         """The function whose code holds `address`; one of unknown size only by its first byte."""
-        for function in self.contents.functions:
+        for function in self.functions:
             if 0 <= address - function.address < max(function.size, 1):
                 return function
         return None

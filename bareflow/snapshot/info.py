@@ -15,6 +15,9 @@ from rich.text import Text
 from bareflow.errors import UsageError
 from bareflow.layouts.snapshot import CPUID_WORD
 from bareflow.snapshot.contents import SEGMENT_EXECUTE, Function, Segment, Snapshot
+from bareflow.snapshot.reader import read_snapshot as load
+
+__all__ = ["describe", "disassemble", "load", "printable", "render"]
 
 _PADDING_BYTES = 16  # code that no function claims and that is shorter is alignment
 _RELOCATIONS_SHOWN = 16
@@ -116,18 +119,18 @@ def _segments(snapshot: Snapshot) -> Table:
     for heading in ("address", "in the file", "in memory"):
         table.add_column(heading, justify="right")
     table.add_column("may")
-    for s in snapshot.contents.segments:
+    for s in snapshot.segments:
         table.add_row(f"{s.address:#x}", f"{len(s.data):,}", f"{s.memory_size:,}", s.permissions)
     return table
 
 
 def _functions(snapshot: Snapshot) -> Table:
-    table = Table(title=f"Functions ({len(snapshot.contents.functions)})", title_justify="left")
+    table = Table(title=f"Functions ({len(snapshot.functions)})", title_justify="left")
     table.add_column("function", overflow="fold")
     table.add_column("tier")
     for heading in ("address" if snapshot.version > 1 else "offset", "bytes", "calls", "cycles per call"):
         table.add_column(heading, justify="right")
-    for f in snapshot.contents.functions:
+    for f in snapshot.functions:
         numbers = (f"{f.address:#x}", f"{f.size:,}", f"{f.call_count:,}", f"{f.average_cycles:,.1f}")
         table.add_row(Text(printable(f.name)), f.tier, *numbers)
     return table
@@ -156,7 +159,7 @@ def disassemble(snapshot: Snapshot, function: str | None = None) -> Iterator[str
 
 
 def _unknown(snapshot: Snapshot, function: str) -> UsageError:
-    names = [f.name for f in snapshot.contents.functions]
+    names = [f.name for f in snapshot.functions]
     near = difflib.get_close_matches(function, names, n=1)
     hint = f"Did you mean {printable(near[0])}?" if near else f"It has {len(names)} others."
     return UsageError(f"The snapshot has no function {printable(function)}.", hint)
@@ -164,10 +167,10 @@ def _unknown(snapshot: Snapshot, function: str) -> UsageError:
 
 def _regions(snapshot: Snapshot) -> Iterator[tuple[Function | None, int, bytes]]:
     """Executable bytes cut at function starts: (function or None, address, code), by address."""
-    for segment in snapshot.contents.segments:
+    for segment in snapshot.segments:
         if not segment.flags & SEGMENT_EXECUTE:
             continue
-        inside = [f for f in snapshot.contents.functions if segment.holds(f.address, f.size)]
+        inside = [f for f in snapshot.functions if segment.holds(f.address, f.size)]
         inside.sort(key=lambda f: (f.address, -f.size))
         at, end = segment.address, segment.address + len(segment.data)
         for number, function in enumerate(inside):
