@@ -151,6 +151,8 @@ def disassemble(snapshot: Snapshot, function: str | None = None) -> Iterator[str
         regions = [(f, address, code) for f, address, code in regions if f and f.name == function]
         if not regions:
             raise _unknown(snapshot, function)
+    else:
+        regions = list({address: (f, address, code) for f, address, code in reversed(regions)}.values())[::-1]
     engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     engine.detail = True
     engine.skipdata = True  # what is no instruction becomes .byte
