@@ -20,7 +20,7 @@ from bareflow.layouts.snapshot import (
     SNAPSHOT_SEGMENT,
 )
 from bareflow.snapshot.reader import verdict
-from tests.snapshot_samples import GOLDEN, with_crc
+from tests.snapshot_samples import GOLDEN, REFUSED, with_crc
 
 DATA = (GOLDEN / "program.v2.snapshot").read_bytes()
 EVERY_FEATURE = (0xFFFFFFFF,) * 8
@@ -66,6 +66,11 @@ def flips(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def test_the_golden_snapshot_is_taken(ask: Ask):
     assert ask(DATA) == (0, "")
+
+
+@pytest.mark.parametrize(("reason", "file"), REFUSED, ids=[f"{r}-{i}" for i, (r, _) in enumerate(REFUSED)])
+def test_a_wrong_field_is_refused_by_its_reason(ask: Ask, reason: str, file: bytes):
+    assert REFUSAL.name_of(ask(file)[0]) == reason
 
 
 def test_every_single_bit_flip_is_refused(ask: Ask):

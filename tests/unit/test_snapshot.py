@@ -11,26 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bareflow.errors import SnapshotError
-from bareflow.layouts.snapshot import REFUSAL, SNAPSHOT_FEATURE, SNAPSHOT_FUNCTION, SNAPSHOT_HEADER, SNAPSHOT_SEGMENT
+from bareflow.layouts.snapshot import REFUSAL, SNAPSHOT_HEADER, SNAPSHOT_SEGMENT
 from bareflow.snapshot.contents import Feature, Function, Relocation, Segment, SnapshotContents, SnapshotRefusedError
 from bareflow.snapshot.reader import check, read_snapshot, verdict
 from bareflow.snapshot.v1 import LeafFunction, read_v1, write_v1
 from bareflow.snapshot.writer import build_id_of, write_snapshot
-from tests.snapshot_samples import CODE, GOLDEN, leaves, program, with_crc
-
-DATA = write_snapshot(program())
-SEGMENTS = SNAPSHOT_HEADER.size
-FUNCTIONS = SEGMENTS + 3 * SNAPSHOT_SEGMENT.size
-FEATURES = FUNCTIONS + 3 * SNAPSHOT_FUNCTION.size + 2 * 16
-CODES = {"u16": "<H", "u32": "<I", "u64": "<Q", "f64": "<d"}
-
-
-def patched(record, field: str, value, at: int = 0) -> bytes:
-    """The sample with one field of the record at offset `at` changed and the CRC made right."""
-    kind = next(f.kind for f in record.fields if f.name == field)
-    start = at + record.offsets[field]
-    packed = struct.pack(CODES[kind], value)
-    return with_crc(DATA[:start] + packed + DATA[start + len(packed) :])
+from tests.snapshot_samples import CODE, DATA, GOLDEN, REFUSED, SEGMENTS, leaves, patched, program
 
 
 def changed(**fields) -> SnapshotContents:
@@ -115,69 +101,6 @@ def test_what_is_written_is_read(names: list[str], cycles: float, calls: int):
 
 
 # -- what is refused -------------------------------------------------------------------------------
-
-# fmt: off
-REFUSED = [
-    ("magic", patched(SNAPSHOT_HEADER, "magic", 0x534E4151)),
-    ("version", patched(SNAPSHOT_HEADER, "version", 1)),
-    ("version", patched(SNAPSHOT_HEADER, "version", 3)),
-    ("header-size", patched(SNAPSHOT_HEADER, "header_size", 112)),
-    ("total-size", DATA + b"\0"),
-    ("total-size", DATA[:-1]),
-    ("total-size", patched(SNAPSHOT_HEADER, "total_size", 2**63)),
-    ("crc", DATA[:300] + bytes([DATA[300] ^ 1]) + DATA[301:]),
-    ("crc", DATA[:12] + bytes(4) + DATA[16:]),
-    ("abi", patched(SNAPSHOT_HEADER, "abi_version", 0)),
-    ("abi", patched(SNAPSHOT_HEADER, "flags", 3)),
-    ("abi", patched(SNAPSHOT_HEADER, "reserved", 1)),
-    ("table", patched(SNAPSHOT_HEADER, "segment_count", 0)),
-    ("table", patched(SNAPSHOT_HEADER, "segment_count", 0xFFFFFFFF)),
-    ("table", patched(SNAPSHOT_HEADER, "function_count", 0x80000000)),
-    ("table", patched(SNAPSHOT_HEADER, "relocations_offset", 0)),
-    ("table", patched(SNAPSHOT_HEADER, "features_offset", 0xFFFFFFF8)),
-    ("table", patched(SNAPSHOT_HEADER, "strings_offset", 0)),
-    ("table", patched(SNAPSHOT_HEADER, "strings_size", 3)),
-    ("table", patched(SNAPSHOT_HEADER, "strings_size", 0xFFFFFFFF)),
-    ("table", patched(SNAPSHOT_HEADER, "phdr_count", 2)),
-    ("table", patched(SNAPSHOT_HEADER, "phdr_address", 0)),
-    ("table", patched(SNAPSHOT_HEADER, "phdr_address", 0x404000)),
-    ("table", patched(SNAPSHOT_FEATURE, "bit", 32, FEATURES)),
-    ("table", patched(SNAPSHOT_FEATURE, "word", 8, FEATURES)),
-    ("table", patched(SNAPSHOT_FEATURE, "name_offset", 0x10000, FEATURES)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "flags", 0, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "flags", 1, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "flags", 12, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "reserved", 1, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "address", 0x3FFFFF, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "address", 0x402000, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "address", 2**64 - 64, SEGMENTS + 80)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "address", 0x100000000000 - 64, SEGMENTS + 80)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "memory_size", 0x1001, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "memory_size", 0, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "memory_size", 56, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "memory_size", 2**64 - 1, SEGMENTS + 80)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "file_offset", 0, SEGMENTS)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "file_size", 15, SEGMENTS + 80)),
-    ("segment", patched(SNAPSHOT_SEGMENT, "file_size", 2**64 - 1, SEGMENTS + 80)),
-    ("write-and-execute", patched(SNAPSHOT_SEGMENT, "flags", 7, SEGMENTS)),
-    ("write-and-execute", patched(SNAPSHOT_SEGMENT, "flags", 3, SEGMENTS)),
-    ("entry", patched(SNAPSHOT_HEADER, "entry", 0)),
-    ("entry", patched(SNAPSHOT_HEADER, "entry", 0x402000)),
-    ("entry", patched(SNAPSHOT_HEADER, "entry", 0x401000 + len(CODE))),
-    ("function", patched(SNAPSHOT_FUNCTION, "name_offset", 0xFFFFFFFF, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "tier", 6, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "address", 0x402000, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "size", 26, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "size", 2**64 - 1, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "average_cycles", math.nan, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "average_cycles", math.inf, FUNCTIONS)),
-    ("function", patched(SNAPSHOT_FUNCTION, "average_cycles", -1.0, FUNCTIONS)),
-    ("relocation", patched(SNAPSHOT_HEADER, "flags", 0)),
-    ("memory", patched(SNAPSHOT_HEADER, "stack_size", 0x100000000000)),
-]
-# fmt: on
-
-
 @pytest.mark.parametrize(("reason", "data"), REFUSED, ids=[f"{r}-{i}" for i, (r, _) in enumerate(REFUSED)])
 def test_a_wrong_field_is_refused_by_its_reason(reason: str, data: bytes):
     assert refusal_of(data) == reason
