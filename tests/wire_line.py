@@ -1,11 +1,17 @@
-"""A serial line in virtual time for the wire's tests: a seeded fault proxy and a baud rate, no real clock."""
+"""Two ends of a wire and the line between them in virtual time: a seeded fault proxy, a baud rate, no clock."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+from bareflow.layouts.wire import FRAME_TYPE
+from bareflow.wire.link import GuestLink, HostLink, Message
+
+HELLO = FRAME_TYPE["hello"]
 
 
 @dataclass
@@ -78,3 +84,68 @@ class Direction:
     @property
     def next_at(self) -> float | None:
         return self.pieces[0][0] if self.pieces else None
+
+
+class Pair:
+    """A guest and a host, the line between them and the time; what arrives is collected."""
+
+    def __init__(
+        self, *, rate: float = 0.0, baud: float = 1e6, seed: int = 1, guest: Any = None, capacity: int = 16384
+    ):
+        self.now = 0.0
+        self.guest: Any = guest or GuestLink(0x1001, b"g" * 16, capacity=capacity)
+        self.host = HostLink(77, b"h" * 16)
+        self.up = Direction(Noise(rate, seed), 10 / baud)
+        self.down = Direction(Noise(rate, seed + 1), 10 / baud)
+        self.at_host: list[Message] = []
+        self.at_guest: list[Message] = []
+        self.plugged = True
+
+    def step(self) -> bool:
+        """Let the next thing happen; False when nothing ever will."""
+        for link, line in ((self.guest, self.up), (self.host, self.down)):
+            if line.busy_until <= self.now:
+                data = link.transmit(self.now, 64)
+                if self.plugged:
+                    line.put(data, self.now)
+        self.at_host += self.host.receive(self.up.take(self.now), self.now)
+        self.at_guest += self.guest.receive(self.down.take(self.now), self.now)
+        times = [self.up.next_at, self.down.next_at]
+        for link, line in ((self.guest, self.up), (self.host, self.down)):
+            wake = link.wake_at(self.now)
+            times.append(None if wake is None else max(wake, line.busy_until))
+        due = [t for t in times if t is not None]
+        self.now = max(self.now, min(due, default=self.now))
+        return bool(due)
+
+    def run(self, until, limit_s: float = 1e9) -> None:
+        while not until():
+            assert self.step() or until(), "nothing more will happen"
+            assert self.now < limit_s, f"not done after {self.now} s"
+
+    def settle(self, limit_s: float = 1e9) -> None:
+        self.run(lambda: self.guest.connected and self.host.connected and self.guest.idle and self.host.idle, limit_s)
+
+    def payloads(self, messages: list[Message]) -> list[bytes]:
+        return [m.payload for m in messages if m.type != HELLO]
+
+
+def numbered(count: int, tag: bytes, size: int = 40) -> Iterator[bytes]:
+    """Messages that differ, of varying length, with zeros inside."""
+    for n in range(count):
+        yield tag + n.to_bytes(8, "little") + bytes([n & 0xFF]) * (n * 7 % size)
+
+
+def feed(pair: Pair, to_host: Iterator[bytes], to_guest: Iterator[bytes]) -> None:
+    """Send both sequences as room allows until everything has arrived."""
+    pair.run(lambda: pair.guest.connected and pair.host.connected)
+    waiting = {pair.guest: next(to_host, None), pair.host: next(to_guest, None)}
+    sources = {pair.guest: to_host, pair.host: to_guest}
+    while True:
+        for link, source in sources.items():
+            while waiting[link] is not None and link.room >= 1000:
+                assert link.send(40, waiting[link])
+                waiting[link] = next(source, None)
+        if not any(waiting.values()) and pair.guest.idle and pair.host.idle:
+            return
+        pair.step()

@@ -147,7 +147,7 @@ class Outgoing:
         if self._round_trip is None:
             first = FIRST_TIMEOUT_S
         else:
-            first = max(MIN_TIMEOUT_S, self._round_trip + 4 * self._deviation)
+            first = max(MIN_TIMEOUT_S, 2 * self._round_trip + 4 * self._deviation)  # a longer segment doubles it
         return min(MAX_TIMEOUT_S, first * float(1 << self._backoff))
 
     def missing(self, now: float) -> None:

@@ -89,6 +89,11 @@ class Link:
         return self.decoder.damaged
 
     @property
+    def room(self) -> int:
+        """Most bytes of payload that `send` would take now."""
+        return min(self.max_message, self.outgoing.room)
+
+    @property
     def idle(self) -> bool:
         """Whether the peer has everything."""
         return self.outgoing.idle
