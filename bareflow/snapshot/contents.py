@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 from bareflow.errors import SnapshotError
 from bareflow.layouts.memmap import MEMMAP
@@ -190,9 +192,16 @@ class Snapshot:
                 return segment.data[start : start + function.size]
         raise SnapshotError(f"The code of {function.name} is in no segment.")
 
+    @cached_property
+    def _by_address(self) -> list[Function]:
+        """The functions by address; of those at one address the first listed and longest stands last."""
+        listed = reversed(self.functions)
+        return sorted(listed, key=lambda f: (f.address, f.size))
+
     def function_at(self, address: int) -> Function | None:
         """The function whose code holds `address`; one of unknown size only by its first byte."""
-        for function in self.functions:
-            if 0 <= address - function.address < max(function.size, 1):
-                return function
-        return None
+        number = bisect_right(self._by_address, address, key=lambda f: f.address)
+        if number == 0:
+            return None
+        function = self._by_address[number - 1]
+        return function if address - function.address < max(function.size, 1) else None
