@@ -21,7 +21,7 @@ from bareflow.compile.pool import WorkerFailure, default_pool
 from bareflow.errors import CompileError, UsageError
 from bareflow.toolchain import ZIG_VERSION, cache_dir, run, write_atomic, zig
 
-CACHE_FORMAT = 3  # raise it when this module or the worker's "link" makes other bytes from the same inputs
+CACHE_FORMAT = 4  # raise it when this module or the worker's "link" makes other bytes from the same inputs
 SOURCES = (".c", ".ll", ".bc")
 HEADERS = (".h", ".inc", ".def")
 CXX = (".cc", ".cpp", ".cxx", ".c++", ".C")
@@ -46,6 +46,7 @@ class Bitcode:
         undefined: functions that it calls and does not define.
         lines: lines of IR, a measure of compile cost.
         own_features: whether a function asks for CPU features of its own.
+        intrinsics: whether x86 intrinsics are used.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Bitcode:
     undefined: tuple[str, ...] = ()
     lines: int = 0
     own_features: bool = False
+    intrinsics: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def _link(name: str, modules: list[tuple[str, bytes]]) -> Bitcode:
         undefined=tuple(facts["undefined"]),
         lines=facts["lines"],
         own_features=facts["own_features"],
+        intrinsics=facts["intrinsics"],
     )
 
 

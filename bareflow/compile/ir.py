@@ -98,16 +98,34 @@ def _split_arguments(text: str) -> list[str]:
     return parts
 
 
-def add_sections(text: str) -> str:
-    """Give every defined function a section of its own, `.text.NAME`, so that the linker can order them."""
+def add_sections(text: str, cold: Iterable[str] = ()) -> str:
+    """Give every defined function a section of its own, so that the linker can order them.
+
+    `.text.NAME`, or `.text_cold.NAME` for functions that are never called: the link script puts those last.
+    """
+    last = set(cold)
 
     def add(match: re.Match[str]) -> str:
-        name = _NAME.search(match["head"])
-        if not name or " section " in match["head"]:
+        found = _NAME.search(match["head"])
+        if not found or " section " in match["head"]:
             return match[0]
-        return f'{match["head"]} section ".text.{name[1] or name[2]}"{match["tail"]} {{'
+        name = found[1] or found[2]
+        prefix = ".text_cold" if name in last else ".text"
+        return f'{match["head"]} section "{prefix}.{name}"{match["tail"]} {{'
 
     return _DEFINE.sub(add, text)
+
+
+def name_source(text: str, name: str) -> str:
+    """Set the module's source file name, which becomes the ELF file symbol before its internal symbols."""
+    rest = re.sub(r'^source_filename = ".*"\n', "", text, count=1, flags=re.MULTILINE)
+    return f'source_filename = "{name}"\n{rest}'
+
+
+def named_in_assembly(text: str) -> set[str]:
+    """Words in inline and module assembly: it may call functions by names that LLVM does not see."""
+    lines = [line for line in text.splitlines() if line.startswith("module asm") or " asm " in line]
+    return {word for line in lines for word in re.findall(r"[A-Za-z_][\w.$]*", line)}
 
 
 def mentions(text: str, names: Iterable[str]) -> list[str]:

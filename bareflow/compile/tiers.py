@@ -85,6 +85,7 @@ def compile_object(
     keep: Iterable[str] | None = None,
     only: Sequence[str] | None = None,
     sections: bool = False,
+    cold: Iterable[str] = (),
     pool: CompilePool | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> ObjectCode:
@@ -98,6 +99,7 @@ def compile_object(
         keep: symbols that stay visible; all others become internal. None: all stay as they are.
         only: emit only these functions; the other bodies may be inlined but are not emitted. None: all.
         sections: put each function into a section `.text.NAME`, so that the linker can order them.
+        cold: with `sections`, functions that go to the cold end.
         pool: where to compile; default one process of the command's own.
         deadline_s: seconds after which the compiler counts as hung.
 
@@ -117,6 +119,7 @@ def compile_object(
         "keep": sorted(keep) if keep is not None else None,
         "only": list(only) if only is not None else None,
         "sections": sections,
+        "cold": sorted(cold),
         "own_features": bitcode.own_features,
     }
     pool = pool or default_pool()

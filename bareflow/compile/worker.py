@@ -110,7 +110,7 @@ class Compiler:
         for module in modules[1:]:
             whole.link_in(module)
         # Bitcode keeps the order of uses, text does not: parse the text so that equal modules are equal bytes.
-        whole = self.llvm.parse_assembly(ir.strip_cpu(str(whole)))
+        whole = self.llvm.parse_assembly(ir.name_source(ir.strip_cpu(str(whole)), f"workload:{message['name']}"))
         whole.name = message["name"]
         whole.verify()
         return self._facts(whole), [whole.as_bitcode()]
@@ -133,6 +133,7 @@ class Compiler:
             "external": [f.name for f in defined if f.linkage.name in ("external", "weak_any", "weak_odr")],
             "undefined": [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")],
             "lines": text.count("\n"),
+            "intrinsics": "@llvm.x86." in text,
             "own_features": ir.has_own_features(text),
         }
 
@@ -145,14 +146,14 @@ class Compiler:
         if text is not None:
             text = ir.add_target_features(text, message["features"])
             module = self.llvm.parse_assembly(text if options["contract"] else ir.split_fmuladd(text))
-        _narrow(module, message.get("keep"), message.get("only"))
+        _narrow(module, text or str(module), message.get("keep"), message.get("only"))
         for function in module.functions if options["size"] else ():
             if not function.is_declaration:
                 function.add_function_attribute(SIZE[options["size"]])
         machine = self._machine(message)
         self._optimise(module, machine, message)
         if message.get("sections"):
-            module = self.llvm.parse_assembly(ir.add_sections(str(module)))
+            module = self.llvm.parse_assembly(ir.add_sections(str(module), message.get("cold") or ()))
         data = machine.emit_object(module)
         functions = [f.name for f in module.functions if not f.is_declaration]
         return {"compile_ms": (time.process_time() - started) * 1000, "functions": functions}, [data]
@@ -183,10 +184,10 @@ def _strong_definitions(module: Any) -> list[str]:
     return [v.name for v in values if not v.is_declaration and v.linkage.name == "external"]
 
 
-def _narrow(module: Any, keep: list[str] | None, only: list[str] | None) -> None:
+def _narrow(module: Any, text: str, keep: list[str] | None, only: list[str] | None) -> None:
     """Make all but `keep` internal (whole program), or emit nothing but `only` (one function's code)."""
     if keep is not None:
-        kept = set(keep)
+        kept = {*keep, *ir.named_in_assembly(text)}
         for value in [*module.functions, *module.global_variables]:
             ours = not value.is_declaration and value.linkage.name == "external"
             if ours and value.name not in kept and not value.name.startswith("llvm."):

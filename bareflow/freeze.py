@@ -1,0 +1,133 @@
+"""A recipe's workload → optimized_snapshot.bin: whole program, O3, linked at fixed addresses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from bareflow.compile.cpu import Target, required_features, target_by_name
+from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.libc import libc_symbols
+from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
+from bareflow.errors import LinkError
+from bareflow.image.recipe import Recipe
+from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
+from bareflow.snapshot.writer import write_snapshot
+from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
+
+MIB = 1 << 20
+KERNEL_MIB = 4  # loader, kernel, page tables and the snapshot as it is read
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen program.
+
+    Args:
+        snapshot: bytes of optimized_snapshot.bin.
+        elf: the linked program in the cache, with symbols and unwind tables.
+        program: the same, taken apart.
+        bitcode: what it was compiled from.
+        target: the CPU it was compiled for.
+        compile_ms: CPU time of the compilation in milliseconds; that of the first time, if cached.
+    """
+
+    snapshot: bytes
+    elf: Path
+    program: LinkedProgram
+    bitcode: Bitcode
+    target: Target
+    compile_ms: float
+
+
+def freeze(
+    recipe: Recipe,
+    *,
+    tier: str = "frozen",
+    options: Options = DEFAULT_OPTIONS,
+    order: Sequence[str] = (),
+    cold: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Frozen:
+    """Compile, link and write a recipe's workload as a snapshot.
+
+    Args:
+        recipe: names sources, flags, CPU, memory and stack.
+        tier: "frozen", or a lower one for comparisons.
+        options: compile options other than the tier's own.
+        order: functions to place first, hottest first.
+        cold: functions to place last: never called in the profile.
+        progress: told what is being done.
+
+    Raises:
+        CompileError, LinkError, UsageError: see the stages; a program larger than the recipe's memory.
+    """
+    say = progress or (lambda _text: None)
+    target = target_by_name(recipe.cpu)
+    say(f"compiling {recipe.name}")
+    bitcode = compile_sources(recipe.sources, flags=recipe.flags, name=recipe.name)
+    say(f"optimising {recipe.name}")
+    code = compile_program(bitcode, tier=tier, target=target, options=options, cold=cold)
+    say(f"linking {recipe.name}")
+    program = link_frozen([code], name=recipe.name, order=order, tier=tier)
+    check_memory(recipe, program)
+    features = required_features(target, intrinsics=bitcode.intrinsics)
+    snapshot = write_snapshot(snapshot_contents(program, features=features, stack_size=recipe.stack_bytes))
+    elf = cache_dir() / "elf" / f"{program.build_id.hex()}.elf"
+    if not elf.exists():
+        write_atomic(elf, program.elf)
+    return Frozen(snapshot, elf, program, bitcode, target, code.compile_ms)
+
+
+def compile_program(
+    bitcode: Bitcode, *, tier: str, target: Target, options: Options = DEFAULT_OPTIONS, cold: Sequence[str] = ()
+) -> ObjectCode:
+    """Compile a whole program at a tier, or take the object from the cache."""
+    keep = libc_symbols() if tier == "frozen" else None
+    tools = [ZIG_VERSION, version("llvmlite"), sorted(cold), sorted(keep or ())]
+    stored = cache_dir() / "objects" / object_key(bitcode, tier, target, options, tools)
+    known = _read_object(stored)
+    if known:
+        return known
+    code = compile_object(
+        bitcode, tier=tier, target=target, options=options, keep=keep, sections=True, cold=cold, deadline_s=600
+    )
+    facts = {
+        "compile_ms": code.compile_ms,
+        "functions": code.functions,
+        "sha256": hashlib.sha256(code.data).hexdigest(),
+    }
+    write_atomic(stored.with_suffix(".o"), code.data)
+    write_atomic(stored.with_suffix(".json"), json.dumps(facts).encode())
+    return code
+
+
+def _read_object(stored: Path) -> ObjectCode | None:
+    try:
+        facts = json.loads(stored.with_suffix(".json").read_bytes())
+        data = stored.with_suffix(".o").read_bytes()
+        if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+            return None
+        return ObjectCode(data, facts["compile_ms"], tuple(facts["functions"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def check_memory(recipe: Recipe, program: LinkedProgram) -> None:
+    """Refuse a program that the recipe's machine cannot hold.
+
+    Raises:
+        LinkError: with how much there is and how much it takes.
+    """
+    needed = program.memory_bytes + recipe.stack_bytes + KERNEL_MIB * MIB
+    if needed > recipe.memory_mib * MIB:
+        whole = -(-needed // MIB)
+        raise LinkError(
+            f"{recipe.name} needs {whole} MiB and its machine has {recipe.memory_mib} MiB.",
+            f"Set memory_mib = {whole} or more under [machine] in the recipe, or give --memory {whole}.",
+        )
