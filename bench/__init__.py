@@ -1,0 +1,1 @@
+"""The comparisons: programs that anyone can run."""

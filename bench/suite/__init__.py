@@ -1,0 +1,1 @@
+"""`./inv bench`: every program of a suite, built by every configuration, measured side by side."""

@@ -1,0 +1,121 @@
+"""Builds one program in every configuration, all linked the same way: static, against the same musl."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from bareflow.compile.cpu import target_by_name
+from bareflow.compile.frontend import compile_sources
+from bareflow.compile.tiers import compile_object
+from bareflow.errors import CompileError
+from bareflow.toolchain import run, zig
+from bench.suite.programs import SuiteProgram
+
+TARGET = ("-target", "x86_64-linux-musl")
+REFERENCE = "aot-O3-native"
+TIERS = ("O0", "O1", "O2", "O3")
+
+
+@dataclass(frozen=True)
+class Built:
+    """An executable: where it is, what compiling it took, how large the program's own code and data are."""
+
+    path: Path
+    compile_ms: float
+    bytes: int
+
+
+Builder = Callable[[SuiteProgram, Path], Built]
+Compiler = Callable[[Path, Path], list[str | Path]]
+Linker = Callable[[list[Path], Path], None]
+
+
+def object_bytes(objects: list[Path]) -> int:
+    """Bytes of code and constants that go into memory from these objects."""
+    total = 0
+    for path in objects:
+        for section in ELFFile(BytesIO(path.read_bytes())).iter_sections():
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS":
+                total += section["sh_size"]
+    return total
+
+
+def sources_of(program: SuiteProgram) -> list[Path]:
+    """The C files of a program."""
+    return sorted(program.source.rglob("*.c")) if program.source.is_dir() else [program.source]
+
+
+def _includes(program: SuiteProgram) -> list[str]:
+    return [f"-I{program.source if program.source.is_dir() else program.source.parent}"]
+
+
+def link(objects: list[Path], out: Path) -> None:
+    """Link objects with musl, statically."""
+    run([*zig("cc"), *TARGET, "-static", *objects, "-o", out, "-Wl,--gc-sections", "-lm"], what=f"linking {out.name}")
+
+
+def _ahead_of_time(
+    compiler: Callable[[Path, Path], list[str | Path]], link_: Callable[[list[Path], Path], None]
+) -> Builder:
+    """A builder around a compiler's command line from a source to an object."""
+
+    def build(program: SuiteProgram, folder: Path) -> Built:
+        objects = []
+        started = time.perf_counter()
+        for source in sources_of(program):
+            target = folder / f"{source.stem}.o"
+            run([*compiler(source, target), *_includes(program)], what=f"compiling {source}", error=CompileError)
+            objects.append(target)
+        compile_ms = 1000 * (time.perf_counter() - started)
+        out = folder / program.name
+        link_(objects, out)
+        return Built(out, compile_ms, object_bytes(objects))
+
+    return build
+
+
+def clang(level: str, cpu: str) -> Builder:
+    """Clang ahead of time, as a user would call it."""
+    flags = [level, f"-mcpu={cpu}", "-fno-sanitize=all", "-g0", "-c"]
+    return _ahead_of_time(lambda source, out: [*zig("cc"), *TARGET, *flags, source, "-o", out], link)
+
+
+def gcc(level: str) -> Builder:
+    """GCC ahead of time, with the host's own C library."""
+
+    def link_gcc(objects: list[Path], out: Path) -> None:
+        run(["gcc", "-static", *objects, "-o", out, "-lm"], what=f"linking {out.name}")
+
+    return _ahead_of_time(lambda source, out: ["gcc", level, "-march=native", "-c", source, "-o", out], link_gcc)
+
+
+def tier(name: str, cpu: str = "native") -> Builder:
+    """Our own compilation at one tier, the whole module at once."""
+
+    def build(program: SuiteProgram, folder: Path) -> Built:
+        bitcode = compile_sources([program.source], name=program.name)
+        code = compile_object(bitcode, tier=name, target=target_by_name(cpu))
+        target, out = folder / f"{program.name}.o", folder / program.name
+        target.write_bytes(code.data)
+        link([target], out)
+        return Built(out, code.compile_ms, object_bytes([target]))
+
+    return build
+
+
+def builders() -> Mapping[str, Builder]:
+    """Every configuration that this machine can build, by its name."""
+    found: dict[str, Builder] = {"aot-O2": clang("-O2", "native"), REFERENCE: clang("-O3", "native")}
+    if shutil.which("gcc"):
+        found["gcc-O3-native"] = gcc("-O3")
+    for name in TIERS:
+        found[name] = tier(name)
+    return found
