@@ -36,6 +36,7 @@ class QemuMachine:
     Args:
         spec: what to boot.
         accel: "kvm" or "tcg": what `spec.accel` came to.
+        cpu: the CPU model: `spec.cpu`, or the accelerator's own.
 
     Attributes:
         console: COM1. Register its `on_data` callbacks before `resume`.
@@ -44,9 +45,10 @@ class QemuMachine:
         started_at: `time.perf_counter()` when the process was made, in seconds.
     """
 
-    def __init__(self, spec: MachineSpec, accel: str) -> None:
+    def __init__(self, spec: MachineSpec, accel: str, cpu: str) -> None:
         self.spec = spec
         self.accel = accel
+        self.cpu = cpu
         self.command: list[str] = []
         self.started_at = 0.0
         self._cleanup = contextlib.AsyncExitStack()
@@ -80,7 +82,7 @@ class QemuMachine:
             gdb=f"unix:path={self.gdb_socket},server=on,wait=off" if self.spec.gdb else None,
         )
         program = ensure_program("qemu-system-x86_64", "qemu-system-x86")
-        self.command = qemu_command(self.spec, links, program=str(program), accel=self.accel)
+        self.command = qemu_command(self.spec, links, program=str(program), accel=self.accel, cpu=self.cpu)
         await self._spawn()
         self.console.hand_over()
         self.wire.hand_over()
@@ -137,6 +139,10 @@ class QemuMachine:
     def complaints(self) -> str:
         """What QEMU itself wrote to its stderr."""
         return self._complaints.decode(errors="replace").strip()
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the process was made."""
+        return 1000 * (time.perf_counter() - self.started_at)
 
     async def resume(self) -> None:
         """Let the machine run: after everything that listens has been attached."""

@@ -49,7 +49,7 @@ _TAIL = ("rip", "rflags", "cr2", "cr3", "cr0", "cr4", "efer")
 def register_lines(values: Mapping[str, int], per_line: int = 4) -> list[str]:
     """Lay out registers for people, `per_line` to a line."""
     cells = [f"{name:>6} {value:016x}" for name, value in values.items()]
-    return ["".join(cells[at : at + per_line]) for at in range(0, len(cells), per_line)]
+    return [" ".join(cells[at : at + per_line]) for at in range(0, len(cells), per_line)]
 
 
 def parse_registers(text: str) -> Registers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +16,7 @@ from bareflow.machine.crash import TrapReport, decode_trap, with_backtrace
 from bareflow.machine.judge import judge
 from bareflow.machine.qemu import QemuMachine
 from bareflow.machine.result import GuestResult, stamps_by_name
-from bareflow.machine.spec import Links, MachineSpec, qemu_command
+from bareflow.machine.spec import DEFAULT_CPU, Links, MachineSpec, qemu_command
 from bareflow.machine.stdin import Stdin, forward_stdin
 from bareflow.machine.watch import MachineEnd, Watch
 from bareflow.wire.frames import Frame, FrameDecoder
@@ -69,7 +68,7 @@ async def boot(
         MachineError: when QEMU cannot be started or gives up on the guest.
     """
     choice = await choose_accel(spec)
-    async with QemuMachine(spec, choice.accel) as machine:
+    async with QemuMachine(spec, choice.accel, choice.cpu) as machine:
         listening = asyncio.Event()
         kernel = Kernel(Console(on_text, listening.set))
         machine.console.on_data(kernel.console.feed)
@@ -84,7 +83,7 @@ async def boot(
         finally:
             input_task.cancel()
             await asyncio.wait({input_task})
-        wall_ms = 1000 * (time.perf_counter() - machine.started_at)
+        wall_ms = machine.elapsed_ms()
     if end.kind == "fault":
         raise MachineError(
             end.reason,
@@ -99,7 +98,7 @@ def _wire_reader(kernel: Kernel, machine: QemuMachine, on_frame: OnFrame | None)
     decoder = FrameDecoder()
 
     def take(data: bytes) -> None:
-        now_ms = 1000 * (time.perf_counter() - machine.started_at)
+        now_ms = machine.elapsed_ms()
         for frame in decoder.feed(data):
             kernel.take(frame, now_ms)
             if on_frame is not None:
@@ -155,7 +154,8 @@ def boot_(spec: MachineSpec, *, timeout_s: float | None = None, stdin: Stdin = N
 def command_line(spec: MachineSpec) -> list[str]:
     """The QEMU command by which a person can boot the same machine by hand, the console on the terminal."""
     accel = spec.accel if spec.accel != "auto" else "tcg"
-    return qemu_command(spec, Links(gdb="tcp::1234" if spec.gdb else None), accel=accel)
+    links = Links(gdb="tcp::1234" if spec.gdb else None)
+    return qemu_command(spec, links, accel=accel, cpu=spec.cpu or DEFAULT_CPU[accel])
 
 
 def gdb_line(spec: MachineSpec, machine: QemuMachine) -> str:

@@ -105,16 +105,18 @@ class Links:
     gdb: str | None = None
 
 
-def qemu_command(spec: MachineSpec, links: Links, *, program: str = "qemu-system-x86_64", accel: str) -> list[str]:
+def qemu_command(
+    spec: MachineSpec, links: Links, *, program: str = "qemu-system-x86_64", accel: str, cpu: str
+) -> list[str]:
     """The QEMU command line of a machine.
 
-    `accel` is what "auto" came to. A guest that resets or powers off leaves the machine paused with its registers
-    (`-action`), so that a triple fault can be told from an end.
+    `accel` and `cpu` are what "auto" came to. A guest that resets or powers off leaves the machine paused with
+    its registers (`-action`), so that a triple fault can be told from an end.
     """
     # fmt: off
     command = [
         program,
-        "-machine", spec.machine, "-accel", accel, "-cpu", spec.cpu or DEFAULT_CPU[accel],
+        "-machine", spec.machine, "-accel", accel, "-cpu", cpu,
         "-m", f"{spec.memory_mib}M",
         "-nodefaults", "-no-user-config", "-display", "none",
         "-action", "reboot=shutdown,shutdown=pause,panic=pause",
