@@ -123,6 +123,17 @@ class Split:
         lines = self._globals_for(function.name, bodies, fold=tier in INLINE_TIERS)
         return self._assemble(lines, bodies)
 
+    def bodies_text(self, symbols: Iterable[str]) -> str:
+        """IR of one module with the bodies of several functions, as for a tier that inlines nothing."""
+        bodies: list[str] = []
+        lines: dict[str, None] = {}
+        for symbol in symbols:
+            function = self.module.functions[quoted(symbol)]
+            body = redirect_calls(function.body, function.name, quoted(symbol + SELF_SUFFIX))
+            bodies.append(function.define(quoted(symbol + BODY_SUFFIX), "dso_local", body))
+            lines |= dict.fromkeys(self._globals_for(function.name, bodies[-1:], fold=False))
+        return self._assemble(list(lines), bodies)
+
     def _reachable(self, function: SplitFunction) -> list[str]:
         """Functions to offer to the inliner: breadth first along direct calls, within a budget of lines."""
         seen, room, ring = {function.symbol}, INLINE_LINES, [function]

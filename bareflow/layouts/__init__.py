@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bareflow.layouts.boot import BOOT
+from bareflow.layouts.growth import GROWTH
 from bareflow.layouts.memmap import MEMMAP
 from bareflow.layouts.snapshot import SNAPSHOT
 from bareflow.layouts.verdict import VERDICT
 from bareflow.layouts.wire import WIRE
 
-ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE)
+ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE, GROWTH)

@@ -1,0 +1,152 @@
+"""Links the base of a growing program: its globals, stubs and slots, first bodies, libc and the agent.
+
+The base is an ordinary static Linux program, and the same file runs on our kernel. It keeps its symbols: the
+host links live code against them, and shows them to people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bareflow.errors import CompileError, LinkError
+from bareflow.snapshot.live import ImageSymbols
+from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+
+TARGET = ("-target", "x86_64-linux-musl")
+AGENT = ("agent/agent.c", "agent/slow.c", "agent/port.c", "agent/entry.S", "wire.c", "wire_flow.c", "cobs.c", "crc32.c")
+# The agent runs between a call and its callee: it may use general registers only, and no libc.
+AGENT_FLAGS = (
+    *("-std=gnu11", "-O2", "-g0", "-ffreestanding", "-fno-sanitize=all", "-fno-stack-protector"),
+    *("-mgeneral-regs-only", "-fno-pie", "-fomit-frame-pointer", "-Wall", "-Wextra", "-Wshadow", "-Werror"),
+)
+# What LLVM may call although no source does: they must be in the base for the tier that needs them.
+LIBRARY_CALLS = (
+    *("memcpy", "memset", "memmove", "memcmp", "bcmp", "strlen", "memchr", "strchr", "strcpy", "strncpy", "stpcpy"),
+    *("strcmp", "strncmp", "memrchr", "strrchr", "strspn", "strcspn", "strcat", "strncat", "strnlen"),
+    *("puts", "putchar", "fputc", "fputs", "fwrite", "abs", "labs", "calloc", "malloc"),
+    *("sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "pow", "sqrt", "fmod", "floor", "ceil", "rint"),
+    *("round", "roundeven", "trunc", "nearbyint", "fma", "ldexp", "fabs", "copysign", "fmin", "fmax", "sincos"),
+    *("sinf", "cosf", "tanf", "expf", "exp2f", "logf", "log2f", "log10f", "powf", "sqrtf", "fmodf", "floorf", "ceilf"),
+    *(
+        "rintf",
+        "roundf",
+        "roundevenf",
+        "truncf",
+        "nearbyintf",
+        "fmaf",
+        "ldexpf",
+        "fabsf",
+        "copysignf",
+        "fminf",
+        "fmaxf",
+    ),
+    *("__divti3", "__modti3", "__udivti3", "__umodti3", "__multi3", "__popcountdi2", "__powidf2", "__powisf2"),
+    *("__floattidf", "__floatuntidf", "__fixdfti", "__fixunsdfti", "__truncxfhf2", "__muloti4"),
+)
+_LINK_FORMAT = 1  # raise it when the same inputs are to give another base
+
+
+@dataclass(frozen=True)
+class Base:
+    """A linked base.
+
+    Args:
+        elf: the program.
+        slots: its growing functions by index.
+        build_id: 16 bytes, a digest of everything that went in.
+        symbols: of the program.
+    """
+
+    elf: bytes
+    slots: tuple[Slot, ...]
+    build_id: bytes
+    symbols: ImageSymbols
+
+
+def build_base(
+    name: str,
+    slots: Sequence[Slot],
+    objects: Sequence[bytes],
+    *,
+    aliases: Mapping[str, str],
+    needed: Iterable[str] = (),
+    options: GrowthOptions,
+    libraries: Sequence[Path] = (),
+) -> Base:
+    """Link a growing program.
+
+    Args:
+        name: of the workload, for messages.
+        slots: growing functions in order.
+        objects: base object and bodies.
+        aliases: second names of stubs.
+        needed: symbols that live code may need from libc although the first bodies do not.
+        options: what the agent is told.
+        libraries: further objects of the runtime.
+
+    Raises:
+        LinkError: an undefined or doubly defined symbol.
+    """
+    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed)))]
+    parts += [hashlib.sha256(data).hexdigest() for data in objects]
+    agent = agent_objects()
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*agent, *libraries)]
+    digest = hashlib.sha256("\n".join(parts).encode()).digest()
+    stored = cache_dir() / "bases" / f"{digest.hex()}.elf"
+    if not stored.exists():
+        source = slots_source(slots, aliases=aliases.items(), options=options, build_id=digest[:16])
+        wanted = sorted({*needed, *LIBRARY_CALLS})
+        write_atomic(stored, _link(name, source, objects, [*agent, *libraries], wanted), mode=0o755)
+    elf = stored.read_bytes()
+    return Base(elf, tuple(slots), digest[:16], ImageSymbols.read(elf))
+
+
+def _link(name: str, source: str, objects: Sequence[bytes], libraries: Sequence[Path], wanted: Sequence[str]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
+        folder = Path(scratch)
+        stubs, out = folder / "slots.S", folder / "base.elf"
+        stubs.write_text(source)
+        files = [folder / f"{index}.o" for index in range(len(objects))]
+        for path, data in zip(files, objects, strict=True):
+            path.write_bytes(data)
+        keep = ["-Wl,--gc-sections", *(f"-Wl,-u,{symbol}" for symbol in wanted)]
+        inputs = [stubs, *files, *libraries]
+        run(
+            zig("cc", *TARGET, "-static", "-no-pie", "-g0", f"-I{_include()}", *inputs, *keep, "-o", out),
+            what=f"linking the base of {name}",
+            error=LinkError,
+        )
+        return out.read_bytes()
+
+
+def _include() -> Path:
+    return data_root() / "runtime" / "include"
+
+
+def agent_objects() -> list[Path]:
+    """The agent's objects, compiled once for a version of its sources.
+
+    Raises:
+        CompileError: clang refuses one.
+    """
+    runtime = data_root() / "runtime"
+    sources = [runtime / name for name in AGENT]
+    headers = sorted(path for path in runtime.rglob("*.h"))
+    content = [ZIG_VERSION, *AGENT_FLAGS, *(path.read_text() for path in (*sources, *headers))]
+    digest = hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
+    objects = []
+    for source in sources:
+        out = cache_dir() / "agent" / digest / f"{source.stem}.o"
+        objects.append(out)
+        if not out.exists():
+            with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
+                made = Path(scratch) / out.name
+                command = zig("cc", *TARGET, *AGENT_FLAGS, f"-I{_include()}", "-c", source, "-o", made)
+                run(command, what=f"compiling {source}", error=CompileError)
+                write_atomic(out, made.read_bytes())
+    return objects

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* The tick: polls the wire, takes code in, publishes it, and reports. It starts before main and ends behind
+ * it. Everything has its size; if the host dies, stalls or sends nonsense, the workload stays as it is. */
+#include "bareflow/agent.h"
+#include "bareflow/crc32.h"
+#include "bareflow/gen/snapshot.h"
+#include "bareflow/wire.h"
+#include "port.h"
+
+#define OUTGOING (64 * 1024)
+#define ROOM_FOR_SAMPLES (OUTGOING / 2) /* samples leave at least that much to what matters more */
+#define ROOM_FOR_COUNTS 4096
+#define PLACES 128
+#define PLACES_IN_MESSAGE 64
+#define TIMES_IN_MESSAGE 32
+#define FAREWELL_MS 500 /* how long the end of the program waits for the host to have everything */
+
+static struct bf_wire wire;
+static uint8_t outgoing[OUTGOING], incoming[WIRE_MAX_PAYLOAD];
+static uint64_t arena, arena_size;
+static uint64_t window_start, window_end; /* code memory that is writable now; empty outside of a tick */
+static uint64_t places[PLACES];
+static uint32_t places_in, places_out;
+static uint64_t ticks, ticks_missed, places_dropped;
+static uint32_t greeted;                             /* the host incarnation that knows us */
+static uint32_t collecting, collect_at, collect_all; /* a round of counts under way */
+static uint64_t polled_tsc;
+
+static void copy(void *to, const void *from, uint64_t n) {
+    uint8_t *out = to;
+    const uint8_t *in = from;
+    while (n--)
+        *out++ = *in++;
+}
+
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    __asm__ volatile("cpuid"
+                     : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+                     : "a"(leaf), "c"(subleaf));
+}
+
+static void cpuid_words(uint32_t *words) {
+    uint32_t most[4], r[4];
+    cpuid(0, 0, most);
+    cpuid(1, 0, r);
+    words[CPUID_WORD_1_ECX] = r[2];
+    words[CPUID_WORD_1_EDX] = r[3];
+    if (most[0] >= 7) {
+        cpuid(7, 0, r);
+        words[CPUID_WORD_7_EBX] = r[1];
+        words[CPUID_WORD_7_ECX] = r[2];
+        words[CPUID_WORD_7_EDX] = r[3];
+        uint32_t subleaves = r[0];
+        cpuid(7, 1, r);
+        words[CPUID_WORD_7_1_EAX] = subleaves ? r[0] : 0;
+    }
+    cpuid(0x80000000, 0, most);
+    if (most[0] >= 0x80000001) {
+        cpuid(0x80000001, 0, r);
+        words[CPUID_WORD_80000001_ECX] = r[2];
+        words[CPUID_WORD_80000001_EDX] = r[3];
+    }
+}
+
+static void greet(void) {
+    struct agent_started record = {
+        .version = GROWTH_VERSION,
+        .functions = bf_program.functions,
+        .arena_base = arena,
+        .arena_size = arena_size,
+        .tsc = bf_tsc(),
+        .ns = bf_clock_ns(),
+        .timing_overhead = bf_agent.overhead,
+    };
+    cpuid_words(record.cpuid);
+    copy(record.build_id, bf_program.build_id, sizeof record.build_id);
+    if (bf_wire_send(&wire, GROWTH_STARTED, &record, sizeof record) == 0)
+        greeted = wire.peer;
+}
+
+/* ---- code ---- */
+
+static int in_arena(uint64_t start, uint64_t length) {
+    return length && start >= arena && length <= arena_size && start - arena <= arena_size - length;
+}
+
+static void close_window(void) {
+    if (window_end > window_start)
+        bf_code_writable(window_start, window_end, 0);
+    window_start = window_end = 0;
+}
+
+static void take_code(const uint8_t *payload, uint32_t length) {
+    struct code_piece piece;
+    if (length <= sizeof piece)
+        return;
+    copy(&piece, payload, sizeof piece);
+    length -= sizeof piece;
+    uint64_t end = piece.address + length;
+    if (!in_arena(piece.address, length))
+        return;
+    if (piece.address < window_start || end > window_end) {
+        close_window();
+        if (bf_code_writable(piece.address, end, 1) < 0)
+            return;
+        window_start = piece.address & ~4095ull;
+        window_end = (end + 4095) & ~4095ull;
+    }
+    copy((void *)piece.address, payload + sizeof piece, length);
+}
+
+/* What keeps an order from being carried out: PUBLISH_… */
+static uint16_t check(const struct publish_order *order) {
+    if (order->function >= bf_program.functions || order->tier >= GROWTH_TIERS ||
+        !in_arena(order->start, order->length) || order->entry - order->start >= order->length)
+        return PUBLISH_REFUSED;
+    if (bf_crc32(0, (const void *)order->start, order->length) != order->crc)
+        return PUBLISH_DAMAGED;
+    return PUBLISH_DONE;
+}
+
+static void publish(const struct publish_order *order) {
+    uint32_t ignored[4];
+    close_window();
+    struct published_record answer = {
+        .function = order->function, .tier = order->tier, .status = check(order), .blob = order->blob};
+    if (order->function < bf_program.functions) {
+        uint64_t own, calls = bf_calls(order->function, &own);
+        answer.calls = calls + own;
+        answer.hot_tsc = bf_stats[order->function].hot_tsc;
+    }
+    if (answer.status == PUBLISH_DONE) {
+        struct slot *slot = &bf_slots[order->function];
+        cpuid(0, 0, ignored); /* serialises: no instruction of the blob was fetched before it was written */
+        slot->tier = order->tier;
+        __atomic_store_n(&slot->target, order->entry, __ATOMIC_RELEASE);
+        bf_stats[order->function].threshold = bf_program.thresholds[order->tier];
+        bf_rearm(order->function);
+    }
+    answer.tsc = bf_tsc();
+    bf_wire_send(&wire, GROWTH_PUBLISHED, &answer, sizeof answer);
+}
+
+/* ---- orders ---- */
+
+static void arm_order(const struct arm_order *order) {
+    if (order->function >= bf_program.functions)
+        return;
+    struct function_stats *stats = &bf_stats[order->function];
+    stats->threshold = order->threshold;
+    stats->hot_tiers &= ~(1u << bf_slots[order->function].tier);
+    bf_rearm(order->function);
+}
+
+static void requeue_hot(void) {
+    for (uint32_t i = 0; i < bf_program.functions; i++)
+        if (bf_stats[i].hot_tiers >> bf_slots[i].tier & 1) {
+            bf_stats[i].hot_tiers &= ~(1u << bf_slots[i].tier);
+            bf_rearm(i);
+        }
+}
+
+static void collect_order(const struct collect_order *order) {
+    if (order->flags & COLLECT_HOT)
+        requeue_hot();
+    collecting = 1;
+    collect_at = 0;
+    collect_all = order->flags & COLLECT_ALL;
+}
+
+static void receive(void *context, uint16_t type, const uint8_t *payload, uint32_t length) {
+    (void)context;
+    union {
+        struct publish_order publish;
+        struct arm_order arm;
+        struct collect_order collect;
+    } order;
+    copy(&order, payload, length < sizeof order ? length : sizeof order);
+    if (type == GROWTH_CODE)
+        take_code(payload, length);
+    else if (type == GROWTH_PUBLISH && length >= sizeof order.publish)
+        publish(&order.publish);
+    else if (type == GROWTH_ARM && length >= sizeof order.arm)
+        arm_order(&order.arm);
+    else if (type == GROWTH_COLLECT && length >= sizeof order.collect)
+        collect_order(&order.collect);
+}
+
+/* ---- reports ---- */
+
+static void send_hot(void) {
+    struct bf_agent *agent = &bf_agent;
+    while (agent->hot_out != agent->hot_in && bf_wire_room(&wire) >= sizeof(struct hot_record)) {
+        uint32_t function = agent->hot[agent->hot_out++ % BF_HOT_QUEUE];
+        uint64_t own, calls = bf_calls(function, &own);
+        struct hot_record record = {.function = function,
+                                    .tier = (uint16_t)bf_slots[function].tier,
+                                    .reason = HOT_CALLS,
+                                    .calls = calls + own,
+                                    .tsc = bf_stats[function].hot_tsc};
+        bf_wire_send(&wire, GROWTH_HOT, &record, sizeof record);
+    }
+}
+
+/* Free-running rings: `in - out` entries wait; send them in messages of at most `most`. */
+static void send_samples(uint32_t least) {
+    struct bf_agent *agent = &bf_agent;
+    struct time_sample message[TIMES_IN_MESSAGE];
+    while (agent->samples_in - agent->samples_out >= least && agent->samples_in != agent->samples_out &&
+           bf_wire_room(&wire) > ROOM_FOR_SAMPLES) {
+        uint32_t n = 0;
+        while (n < TIMES_IN_MESSAGE && agent->samples_out != agent->samples_in)
+            message[n++] = agent->samples[agent->samples_out++ % BF_SAMPLE_QUEUE];
+        bf_wire_send(&wire, GROWTH_TIMES, message, n * sizeof message[0]);
+    }
+}
+
+static void send_places(uint32_t least) {
+    uint64_t message[PLACES_IN_MESSAGE];
+    while (places_in - places_out >= least && places_in != places_out &&
+           bf_wire_room(&wire) > ROOM_FOR_SAMPLES) {
+        uint32_t n = 0;
+        while (n < PLACES_IN_MESSAGE && places_out != places_in)
+            message[n++] = places[places_out++ % PLACES];
+        bf_wire_send(&wire, GROWTH_PLACES, message, n * sizeof message[0]);
+    }
+}
+
+static void send_counts(uint32_t function) {
+    struct {
+        struct function_counts head;
+        struct tier_times times[GROWTH_TIERS];
+    } message;
+    uint32_t n = 0;
+    message.head = (struct function_counts){.function = function, .tier = (uint16_t)bf_slots[function].tier};
+    message.head.calls = bf_calls(function, &message.head.self_calls);
+    bf_stats[function].sent_calls = message.head.calls + message.head.self_calls;
+    for (uint32_t tier = 0; tier < GROWTH_TIERS; tier++)
+        if (bf_times[function][tier].samples) {
+            message.head.timed |= (uint16_t)(1u << tier);
+            message.times[n++] = bf_times[function][tier];
+        }
+    bf_wire_send(&wire, GROWTH_COUNTS, &message, sizeof message.head + n * sizeof message.times[0]);
+}
+
+static int send_round_end(uint16_t type) {
+    struct collected_record record = {.tsc = bf_tsc(),
+                                      .ns = bf_clock_ns(),
+                                      .ticks = ticks,
+                                      .ticks_missed = ticks_missed,
+                                      .agent_cycles = bf_agent.agent_cycles,
+                                      .times_dropped = bf_agent.samples_dropped,
+                                      .places_dropped = places_dropped};
+    return bf_wire_send(&wire, type, &record, sizeof record);
+}
+
+static void collect(void) {
+    for (; collect_at < bf_program.functions; collect_at++) {
+        uint64_t own, calls = bf_calls(collect_at, &own);
+        if (!collect_all && calls + own == bf_stats[collect_at].sent_calls)
+            continue;
+        if (bf_wire_room(&wire) < ROOM_FOR_COUNTS)
+            return;
+        send_counts(collect_at);
+    }
+    send_samples(1);
+    send_places(1);
+    if (send_round_end(GROWTH_COLLECTED) == 0)
+        collecting = 0;
+}
+
+static void report(void) {
+    if (!wire.peer)
+        return;
+    if (greeted != wire.peer)
+        greet();
+    send_hot();
+    send_samples(TIMES_IN_MESSAGE);
+    send_places(PLACES_IN_MESSAGE);
+    if (collecting)
+        collect();
+}
+
+/* ---- life ---- */
+
+void bf_poll(void) {
+    uint64_t now = bf_tsc();
+    if (!bf_port_alive() || now - polled_tsc < bf_program.sample_cycles / 4)
+        return; /* without a timer the slow path comes here at every call of its own */
+    polled_tsc = now;
+    report();
+    bf_wire_poll(&wire, bf_clock_us());
+    close_window();
+}
+
+static void tick(uint64_t interrupted) {
+    uint64_t start = bf_tsc();
+    ticks++;
+    if (places_in - places_out < PLACES)
+        places[places_in++ % PLACES] = interrupted;
+    else
+        places_dropped++;
+    if (bf_agent.busy) {
+        ticks_missed++;
+        return;
+    }
+    report();
+    bf_wire_poll(&wire, bf_clock_us());
+    close_window();
+    if (!bf_port_alive())
+        bf_timer_start(0, tick); /* nobody will ever listen: leave the workload alone */
+    bf_agent.agent_cycles += bf_tsc() - start;
+}
+
+extern char **__environ;
+
+__attribute__((constructor(101))) static void start(void) {
+    uint64_t here = (uint64_t)__builtin_frame_address(0);
+    bf_agent.stack_high = here + 65536;
+    bf_agent.stack_low = here - (64 << 20);
+    bf_agent.ticking = 1; /* the slow path is not to poll before there is a port */
+    bf_calibrate_timing();
+    if (bf_port_open(__environ) < 0)
+        return;
+    arena_size = bf_program.arena_size;
+    arena = (uint64_t)bf_code_memory(bf_program.arena_hint, arena_size);
+    if (!arena)
+        arena_size = 0;
+    struct bf_wire_config config = {.session = (uint32_t)bf_tsc() | 1,
+                                    .outgoing = outgoing,
+                                    .outgoing_size = sizeof outgoing,
+                                    .incoming = incoming,
+                                    .incoming_size = sizeof incoming,
+                                    .read = bf_port_read,
+                                    .write = bf_port_write,
+                                    .receive = receive};
+    copy(config.build_id, bf_program.build_id, sizeof config.build_id);
+    if (bf_wire_init(&wire, &config) == 0 && bf_timer_start(bf_program.tick_us, tick) < 0)
+        bf_agent.ticking = 0;
+}
+
+/* Poll until a condition holds or the host has been silent for too long. */
+static void farewell(int (*done)(void)) {
+    uint64_t last = bf_clock_us();
+    uint32_t acknowledged = wire.acknowledged;
+    while (bf_port_alive() && !done() && bf_clock_us() - last < FAREWELL_MS * 1000ull) {
+        report();
+        if (bf_wire_poll(&wire, bf_clock_us()))
+            bf_port_wait(1);
+        if (acknowledged != wire.acknowledged)
+            last = bf_clock_us();
+        acknowledged = wire.acknowledged;
+    }
+    close_window();
+}
+
+static int introduced(void) {
+    return greeted != 0;
+}
+
+static int all_collected(void) {
+    return !collecting;
+}
+
+static int all_sent(void) {
+    return bf_wire_idle(&wire);
+}
+
+__attribute__((destructor(101))) static void stop(void) {
+    if (!bf_port_alive())
+        return;
+    bf_timer_start(0, tick);
+    bf_agent.busy = 1;    /* what still runs is neither counted nor timed */
+    farewell(introduced); /* a short program may be done before the host has said its first word */
+    if (!wire.peer)
+        return;
+    collecting = collect_all = 1;
+    collect_at = 0;
+    farewell(all_collected);
+    send_round_end(GROWTH_ENDED);
+    farewell(all_sent);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* What the agent asks of Linux, or of a kernel that looks like it. Whatever is missing is done without. */
+#include "port.h"
+
+#include "bareflow/agent.h"
+#include "sys.h"
+
+#define PAGE 4096ull
+#define ARENA_LIMIT 0x80000000ull /* 32-bit absolute addresses reach below it */
+
+static int port = -1;
+static int is_socket;
+static void (*on_tick)(uint64_t);
+static uint8_t signal_stack[65536] __attribute__((aligned(16)));
+
+static const char VARIABLE[] = "BAREFLOW_WIRE_FD=";
+
+/* The descriptor in the environment, or -1; the workload does not get to see the variable. */
+static int descriptor_from(char **environment) {
+    for (char **entry = environment; entry && *entry; entry++) {
+        const char *text = *entry;
+        unsigned at = 0;
+        while (VARIABLE[at] && text[at] == VARIABLE[at])
+            at++;
+        if (VARIABLE[at])
+            continue;
+        int value = 0;
+        for (text += at; *text >= '0' && *text <= '9' && value < 1 << 20; text++)
+            value = value * 10 + (*text - '0');
+        do
+            entry[0] = entry[1];
+        while (*entry++);
+        return value;
+    }
+    return -1;
+}
+
+int bf_port_open(char **environment) {
+    port = descriptor_from(environment);
+    is_socket = port >= 0;
+    if (port < 0)
+        port = (int)SYS3(SYS_OPEN, "/dev/ttyS1", SYS_O_RDWR | SYS_O_NOCTTY | SYS_O_NONBLOCK, 0);
+    return port < 0 ? -1 : 0;
+}
+
+int bf_port_alive(void) {
+    return port >= 0;
+}
+
+/* How many bytes went through; a port that failed for good is given up. */
+static size_t moved(int64_t result, int closed) {
+    if (result == SYS_EAGAIN || result == SYS_EINTR)
+        return 0;
+    if (result < 0 || closed) {
+        port = -1;
+        return 0;
+    }
+    return (size_t)result;
+}
+
+size_t bf_port_read(void *context, uint8_t *bytes, size_t n) {
+    (void)context;
+    if (port < 0 || !n)
+        return 0;
+    int64_t result = is_socket
+                         ? sys_call(SYS_RECVFROM, (uint64_t)port, (uint64_t)bytes, n, SYS_MSG_QUIET, 0, 0)
+                         : SYS3(SYS_READ, port, bytes, n);
+    return moved(result, is_socket && result == 0);
+}
+
+size_t bf_port_write(void *context, const uint8_t *bytes, size_t n) {
+    (void)context;
+    if (port < 0 || !n)
+        return 0;
+    int64_t result = is_socket ? sys_call(SYS_SENDTO, (uint64_t)port, (uint64_t)bytes, n, SYS_MSG_QUIET, 0, 0)
+                               : SYS3(SYS_WRITE, port, bytes, n);
+    return moved(result, 0);
+}
+
+void bf_port_wait(uint32_t ms) {
+    struct sys_pollfd wanted = {.fd = port, .events = SYS_POLLIN};
+    SYS3(SYS_POLL, &wanted, 1, ms);
+}
+
+uint64_t bf_clock_ns(void) {
+    uint64_t now[2] = {0, 0};
+    if (SYS3(SYS_CLOCK_GETTIME, 1, now, 0) < 0)
+        return 0;
+    return now[0] * 1000000000 + now[1];
+}
+
+uint64_t bf_clock_us(void) {
+    uint64_t ns = bf_clock_ns();
+    return ns ? ns / 1000 : bf_tsc() >> 11; /* as if at 2 GHz: it only times resends */
+}
+
+static void handler(int number, void *info, void *context) {
+    (void)number;
+    (void)info;
+    on_tick(*(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP));
+}
+
+int bf_timer_start(uint32_t us, void (*tick)(uint64_t interrupted)) {
+    on_tick = tick;
+    struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
+    struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, 0};
+    uint64_t interval[4] = {us / 1000000, us % 1000000, us / 1000000, us % 1000000};
+    if (us && SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0)
+        return -1;
+    if (us && sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0)
+        return -1;
+    return SYS3(SYS_SETITIMER, 0, interval, 0) < 0 ? -1 : 0;
+}
+
+static void *map_code(uint64_t hint, uint64_t size, uint64_t flags) {
+    int64_t at = sys_call(SYS_MMAP, hint, size, SYS_PROT_READ | SYS_PROT_EXEC,
+                          SYS_MAP_PRIVATE_ANONYMOUS | flags, (uint64_t)-1, 0);
+    if (at < 0 && at > -4096)
+        return 0;
+    if ((uint64_t)at + size <= ARENA_LIMIT)
+        return (void *)at;
+    SYS3(SYS_MUNMAP, at, size, 0);
+    return 0;
+}
+
+void *bf_code_memory(uint64_t hint, uint64_t size) {
+    void *memory = map_code(hint, size, SYS_MAP_FIXED_NOREPLACE);
+    return memory ? memory : map_code(0, size, SYS_MAP_32BIT);
+}
+
+int bf_code_writable(uint64_t start, uint64_t end, int writable) {
+    start &= ~(PAGE - 1);
+    end = (end + PAGE - 1) & ~(PAGE - 1);
+    return (int)SYS3(SYS_MPROTECT, start, end - start,
+                     SYS_PROT_READ | (writable ? SYS_PROT_WRITE : SYS_PROT_EXEC));
+}

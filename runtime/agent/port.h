@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's byte port to the host, its clock and its timer: everything it asks of the system. */
+#ifndef BAREFLOW_AGENT_PORT_H
+#define BAREFLOW_AGENT_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Open the port: the descriptor named by BAREFLOW_WIRE_FD, which is taken out of the environment, else
+ * /dev/ttyS1. Returns 0, or -1 where there is none. */
+int bf_port_open(char **environment);
+int bf_port_alive(void); /* 0 once the other end is gone for good */
+size_t bf_port_read(void *context, uint8_t *bytes, size_t n);
+size_t bf_port_write(void *context, const uint8_t *bytes, size_t n);
+void bf_port_wait(uint32_t ms); /* until something arrives */
+
+uint64_t bf_clock_ns(void); /* monotonic; 0: there is no clock */
+uint64_t bf_clock_us(void); /* the same, or guessed from the TSC; never 0 */
+
+/* Call `tick(address)` every `us` microseconds from a signal handler; 0 stops it. Returns 0, or -1 where
+ * the kernel has no timers or signals. */
+int bf_timer_start(uint32_t us, void (*tick)(uint64_t interrupted));
+
+/* Memory for code within 2 GiB of address 0, near `hint`: readable and executable. NULL: none. */
+void *bf_code_memory(uint64_t hint, uint64_t size);
+/* Make whole pages around a range writable, or executable; never both. Returns 0 or a negative error. */
+int bf_code_writable(uint64_t start, uint64_t end, int writable);
+
+#endif
