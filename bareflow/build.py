@@ -1,0 +1,106 @@
+"""A recipe → an image file: kernel, boot code, frozen workload and the recipe's files, in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bareflow.compile.freestanding import build_kernel
+from bareflow.errors import ImageError
+from bareflow.freeze import Frozen, freeze
+from bareflow.image.bios import build_bios
+from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
+from bareflow.image.recipe import Recipe
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build made.
+
+    Args:
+        image: the image file.
+        size_bytes: its length.
+        payload_bytes: boot sector, stage 2, kernel and snapshot together, real bytes.
+        parts: (name, bytes) of each.
+        frozen: the program on it.
+    """
+
+    image: Path
+    size_bytes: int
+    payload_bytes: int
+    parts: tuple[tuple[str, int], ...]
+    frozen: Frozen
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for `--json`."""
+        return {
+            "image": str(self.image),
+            "size_bytes": self.size_bytes,
+            "payload_bytes": self.payload_bytes,
+            "parts": dict(self.parts),
+            "cpu": self.frozen.target.name,
+            "functions": len(self.frozen.program.functions),
+            "build_id": self.frozen.program.build_id.hex(),
+            "elf": str(self.frozen.elf),
+            "compile_ms": round(self.frozen.compile_ms, 3),
+        }
+
+
+def build_image(
+    recipe: Recipe, out: Path, *, frozen: Frozen | None = None, progress: Progress | None = None
+) -> BuildReport:
+    """Freeze a recipe's workload and pack a bootable image.
+
+    Args:
+        recipe: what to build.
+        out: the image file; replaced whole or left as it was.
+        frozen: the workload already frozen, with a profile for instance; default a plain freeze.
+        progress: told what is being done.
+
+    Raises:
+        CompileError, LinkError, ImageError, UsageError: see the stages.
+    """
+    say = progress or (lambda _text: None)
+    if out.is_dir():
+        raise ImageError(f"The image {out} is a folder.", "Name a file to write.")
+    program = frozen or freeze(recipe, progress=progress)
+    say("building the kernel")
+    kernel = build_kernel(recipe.features)
+    say("building the boot code")
+    contents = ImageContents(
+        bios=build_bios(),
+        kernel=kernel.binary,
+        snapshot=program.snapshot,
+        arguments=encode_arguments((recipe.name, *recipe.arguments), recipe.environment),
+        files=recipe.files,
+        image_size=recipe.image_size,
+    )
+    report = pack_image(contents, out, _percent(say))
+    return _report(report, program)
+
+
+def _percent(say: Progress) -> Callable[[str, int, int], None]:
+    """Pass on bytes written as whole percents, where they change."""
+    last = [-1]
+
+    def tell(name: str, done: int, total: int) -> None:
+        percent = 100 * done // total if total else 100
+        if percent != last[0]:
+            last[0] = percent
+            say(f"writing {name}, {percent} %")
+
+    return tell
+
+
+def _report(report: ImageReport, program: Frozen) -> BuildReport:
+    return BuildReport(
+        image=report.image,
+        size_bytes=report.size_bytes,
+        payload_bytes=report.payload_bytes,
+        parts=tuple((part.name, part.size) for part in report.parts),
+        frozen=program,
+    )
