@@ -33,6 +33,7 @@ FLAGS = (
     "-Werror",
     "-ffreestanding",
     "-fno-pie",
+    "-fomit-frame-pointer",
     "-fno-stack-protector",
     "-fno-asynchronous-unwind-tables",
     "-fno-math-errno",
@@ -119,7 +120,8 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     """
     root = toolchain.data_root()
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
-    sources = [root / "kernel" / "entry.S", *sorted((root / "kernel").glob("*.c")), *(root / name for name in shared)]
+    own = sorted((root / "kernel").glob("*.S")) + sorted((root / "kernel").glob("*.c"))
+    sources = [*own, *(root / name for name in shared)]
     built = build_freestanding(
         "kernel",
         sources,

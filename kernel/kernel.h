@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything one kernel file offers the others, under the file's name. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bareflow/fat16.h"
+#include "bareflow/gen/boot.h"
+#include "bareflow/gen/memmap.h"
+#include "bareflow/gen/snapshot.h"
+#include "bareflow/gen/verdict.h"
+#include "bareflow/gen/wire.h"
+#include "frame.h"
+#include "linux.h"
+
+#define PAGE_SIZE 4096ull
+#define LARGE_PAGE_SIZE 0x200000ull
+
+static inline uint64_t page_floor(uint64_t address) {
+    return address & -PAGE_SIZE;
+}
+
+static inline uint64_t page_ceiling(uint64_t address) {
+    return page_floor(address + PAGE_SIZE - 1);
+}
+
+/* Any physical address through the direct map. */
+static inline void *direct(uint64_t physical) {
+    return (void *)(MEM_DIRECT_MAP + physical);
+}
+
+/* main.c */
+extern struct boot_info boot;
+void stamp(unsigned index);
+
+/* cpu.c */
+void cpu_init(void);
+void cpu_words(uint32_t words[8]); /* the CPUID outputs that snapshots name features by */
+
+/* memory.c: physical memory */
+void memory_init(void);
+uint64_t page_alloc(bool large); /* zeroed page's physical address; 0: no memory left */
+void page_free(uint64_t physical, bool large);
+uint64_t memory_free(void);  /* bytes */
+uint64_t memory_total(void); /* bytes */
+uint64_t memory_peak(void);  /* bytes: most ever in use */
+
+/* paging.c: the address space */
+#define PTE_PRESENT 1ull
+#define PTE_WRITE 2ull
+#define PTE_LARGE 0x80ull
+#define PTE_TAKEN 0x200ull /* not present, yet in use: reserved, or a page made inaccessible */
+#define PTE_NX (1ull << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+enum change {
+    CHANGE_CHECK,   /* -EEXIST if anything is there */
+    CHANGE_SET,     /* put memory (or only a reservation) where nothing is; new access where something is */
+    CHANGE_PROTECT, /* new access; -ENOMEM where nothing is */
+    CHANGE_ZERO,    /* zero what is there */
+    CHANGE_UNMAP,   /* give back what is there, and empty tables */
+};
+
+/* All or part of it may be done when it fails with -ENOMEM. `access` is PTE bits; 0: none, no memory needed.
+ */
+int64_t space_change(uint64_t start, uint64_t end, enum change change, uint64_t access);
+int64_t space_move(uint64_t from, uint64_t to, uint64_t length);
+uint64_t space_lookup(uint64_t address);   /* the leaf entry; 0: nothing there */
+uint64_t space_physical(uint64_t address); /* 0: not present */
+void paging_init(void);
+void low_memory_map(bool mapped); /* the first MiB 1:1, for the firmware's disk calls */
+
+/* map.c: mmap and kin */
+#define ACCESS_DATA (PTE_PRESENT | PTE_WRITE | PTE_NX)
+extern uint64_t stack_bottom, break_start, page_faults;
+bool stack_fault(uint64_t address);                /* a page for the workload's stack; false: not the stack */
+bool space_valid(uint64_t start, uint64_t length); /* the workload may have memory there */
+int64_t map_memory(uint64_t hint, uint64_t length, uint64_t flags, uint64_t access); /* address or error */
+uint64_t protection_access(uint64_t protection);
+int64_t sys_munmap(uint64_t start, uint64_t length);
+
+/* serial.c: UARTs */
+void serial_init(void);
+void serial_put(uint16_t port, const void *bytes, size_t count);
+int serial_get(uint16_t port); /* a byte, or -1 */
+void serial_drain(uint16_t port);
+
+/* console.c: text for people */
+void console_init(void);
+void console_write(const void *bytes, size_t count, unsigned stream);
+void console_flush(void); /* tells the wire whose the last bytes were */
+bool console_ready(void);
+int64_t console_read(uint8_t *bytes, uint64_t count);
+void say(const char *text);
+void say_number(uint64_t value);
+void say_hex(uint64_t value);
+
+/* wire.c: frames on COM2 */
+void wire_send(unsigned type, const void *head, size_t head_size, const void *tail, size_t tail_size);
+void wire_started(const uint8_t build_id[16]);
+
+/* exit.c */
+_Noreturn void finish(uint32_t verdict, int32_t status);
+_Noreturn void panic(const char *sentence);
+
+/* trap.c */
+void trap_handle(struct frame *frame);
+
+/* block.c: the disk, whichever there is */
+bool block_init(void);
+int block_read(void *context, uint64_t lba, uint32_t count, void *buffer);
+
+/* virtio.c */
+bool virtio_init(void);
+int virtio_read(uint64_t lba, uint32_t count, void *buffer);
+
+/* volume.c: the FAT16 partition */
+struct fat16 *volume(void); /* null: no disk, or no file system on it */
+
+/* snapshot.c */
+extern bool workload_runs;
+extern uint64_t stack_size;
+_Noreturn void snapshot_start(void);
+
+/* args.c: program arguments */
+struct arguments {
+    char *text; /* NUL-terminated strings: the arguments, then the environment */
+    uint64_t size, argument_count, string_count;
+};
+struct arguments arguments_read(void);
+
+/* clock.c */
+extern uint64_t clock_hz; /* TSC ticks in a second; 0: not measured yet */
+uint64_t clock_ns(void);  /* since the kernel's entry */
+
+/* file.c */
+int64_t file_read_at(uint64_t fd, void *bytes, uint64_t count, uint64_t offset);
+
+/* process.c */
+void random_bytes(uint8_t *bytes, size_t count);
+
+/* syscall.c */
+int64_t syscall_handle(struct frame *frame);
+
+/* entry.S */
+extern uint8_t trap_stubs[], syscall_entry[], syscall_fault[], stacks[], syscall_stack_top[];
+extern uint64_t pml4[512], direct_pdpt[512], kernel_pt[512];
+_Noreturn void resume(struct frame *frame);
+
+/* kernel.ld */
+extern uint8_t kernel_start[], kernel_data[], kernel_end[];
+
+/* string.c */
+void *memcpy(void *to, const void *from, size_t count);
+void *memset(void *to, int byte, size_t count);
+int memcmp(const void *a, const void *b, size_t count);
+size_t strlen(const char *text);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program asks about itself: identity, signals, limits, its end. There is one process with one thread.
+ */
+#include "kernel.h"
+#include "x86.h"
+
+#define SIGNALS 64
+#define SIG_IGN 1
+
+static struct sigaction actions[SIGNALS + 1];
+
+int64_t sys_one(void) {
+    return 1;
+}
+
+int64_t sys_exit(uint64_t status) {
+    finish(VERDICT_EXITED, (int32_t)(status & 255));
+}
+
+int64_t sys_arch_prctl(uint64_t code, uint64_t address) {
+    const uint32_t msr = code == ARCH_SET_FS || code == ARCH_GET_FS ? MSR_FS_BASE : MSR_GS_BASE;
+    if (code < ARCH_SET_GS || code > ARCH_GET_GS)
+        return -EINVAL;
+    if ((int64_t)address < 0)
+        return -EPERM;
+    if (code == ARCH_SET_FS || code == ARCH_SET_GS)
+        wrmsr(msr, address);
+    else
+        *(uint64_t *)address = rdmsr(msr);
+    return 0;
+}
+
+int64_t sys_rt_sigaction(uint64_t number, const struct sigaction *wanted, struct sigaction *old) {
+    if (!number || number > SIGNALS)
+        return -EINVAL;
+    if (old)
+        *old = actions[number];
+    if (wanted)
+        actions[number] = *wanted;
+    return 0;
+}
+
+/* Nothing can interrupt the workload, so a mask is only remembered. */
+int64_t sys_rt_sigprocmask(uint64_t how, const uint64_t *set, uint64_t *old) {
+    static uint64_t mask;
+    const uint64_t was = mask;
+    if (set && how > 2)
+        return -EINVAL;
+    if (set)
+        mask = how == 0 ? mask | *set : how == 1 ? mask & ~*set : *set;
+    if (old)
+        *old = was;
+    return 0;
+}
+
+int64_t sys_sigaltstack(const uint64_t *wanted, uint64_t *old) {
+    if (old)
+        memset(old, 0, 24);
+    (void)wanted;
+    return 0;
+}
+
+static bool harmless(uint64_t number) {
+    return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
+}
+
+/* A signal to ourselves ends us, unless it is ignored. */
+int64_t sys_kill(int64_t who, uint64_t number) {
+    if (who != 1 && who != 0 && who != -1)
+        return -ESRCH;
+    if (number > SIGNALS)
+        return -EINVAL;
+    const uint64_t handler = actions[number].handler;
+    if (!number || handler == SIG_IGN || (!handler && harmless(number)))
+        return 0;
+    finish(VERDICT_KILLED, (int32_t)number);
+}
+
+int64_t sys_tgkill(int64_t group, int64_t who, uint64_t number) {
+    return group == 1 ? sys_kill(who, number) : -ESRCH;
+}
+
+int64_t sys_futex(const uint32_t *word, uint64_t operation, uint32_t value) {
+    const uint64_t command = operation & 127;
+    if (command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET)
+        return 0;
+    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
+        return -ENOSYS;
+    if (*word == value)
+        panic("deadlock: the only thread waits for another");
+    return -EAGAIN;
+}
+
+int64_t sys_sched_getaffinity(uint64_t who, uint64_t size, uint64_t *mask) {
+    (void)who;
+    if (size < 8)
+        return -EINVAL;
+    *mask = 1;
+    return 8;
+}
+
+/* RDRAND where there is one; else the time stamp, mixed (splitmix64): good against accidents, not attackers.
+ */
+static uint64_t random_word(void) {
+    static uint64_t state;
+    uint64_t word;
+    if (cpuid(1, 0).ecx & 1u << 30) {
+        uint8_t good;
+        __asm__ volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(good));
+        if (good)
+            return word;
+    }
+    word = state += rdtsc() + 0x9e3779b97f4a7c15;
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+    word = (word ^ word >> 27) * 0x94d049bb133111eb;
+    return word ^ word >> 31;
+}
+
+void random_bytes(uint8_t *bytes, size_t count) {
+    while (count--)
+        *bytes++ = (uint8_t)random_word();
+}
