@@ -14,10 +14,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bareflow.errors import MachineError
 from bareflow.machine.channel import Channel
@@ -68,6 +68,8 @@ class QemuMachine:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
+        if not self.spec.image.is_file():
+            raise MachineError(f"There is no image {self.spec.image}.", "Build one with build-image.")
         self.console, self.wire, self.monitor = Channel(), Channel(), Monitor()
         self._cleanup.callback(self.console.close)
         self._cleanup.callback(self.wire.close)
@@ -152,8 +154,7 @@ class QemuMachine:
         """End the process: quit, then terminate, then kill. The kill itself waits for nothing."""
         try:
             if self.process.returncode is None:
-                await self.monitor.quit()
-                await self._gone_within(STOP_S)
+                await self._gone_within(STOP_S, self.monitor.quit())
             if self.process.returncode is None:
                 self._signal(signal.SIGTERM)
                 await self._gone_within(STOP_S)
@@ -163,9 +164,11 @@ class QemuMachine:
             await asyncio.shield(self.process.wait())
             await asyncio.shield(self._stderr_reader)
 
-    async def _gone_within(self, seconds: float) -> None:
+    async def _gone_within(self, seconds: float, request: Coroutine[Any, Any, None] | None = None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                if request is not None:
+                    await request
                 await self.process.wait()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -19,6 +19,7 @@ from bareflow.machine.result import GuestResult, stamps_by_name
 from bareflow.machine.spec import DEFAULT_CPU, Links, MachineSpec, qemu_command
 from bareflow.machine.stdin import Stdin, forward_stdin
 from bareflow.machine.watch import MachineEnd, Watch
+from bareflow.toolchain import tell
 from bareflow.wire.frames import Frame, FrameDecoder
 
 OnText = Callable[[bytes], None]
@@ -53,7 +54,7 @@ async def boot(
     stdin: Stdin = None,
     on_text: OnText | None = None,
     on_frame: OnFrame | None = None,
-    on_gdb: Callable[[str], None] | None = None,
+    on_gdb: Callable[[str], None] = tell,
 ) -> GuestResult:
     """Boot a machine and wait for its end.
 
@@ -62,7 +63,7 @@ async def boot(
         stdin: the workload's standard input: bytes, or a file that is passed on as it gives.
         on_text: called with the console's text as it arrives.
         on_frame: called with every frame of the wire.
-        on_gdb: called with the gdb line to use, before the machine's first instruction.
+        on_gdb: called with the gdb line to use, before the machine's first instruction; default to stderr.
 
     Raises:
         MachineError: when QEMU cannot be started or gives up on the guest.
@@ -73,9 +74,9 @@ async def boot(
         kernel = Kernel(Console(on_text, listening.set))
         machine.console.on_data(kernel.console.feed)
         machine.wire.on_data(_wire_reader(kernel, machine, on_frame))
-        if spec.gdb and on_gdb is not None:
+        if spec.gdb:  # gdb starts it
             on_gdb(gdb_line(spec, machine))
-        if not spec.gdb:  # under gdb, gdb starts it
+        else:
             await machine.resume()
         input_task = asyncio.create_task(_forward_when(listening, stdin, machine))
         try:
