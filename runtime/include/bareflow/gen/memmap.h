@@ -4,8 +4,12 @@
 #ifndef BAREFLOW_GEN_MEMMAP_H
 #define BAREFLOW_GEN_MEMMAP_H
 
-/* stage 2's tables and boot info */
-#define MEM_LOADER_DATA 0x1000
+/* stage 2's page tables: six pages */
+#define MEM_LOADER_TABLES 0x1000
+/* stage 2's variables and boot info */
+#define MEM_LOADER_DATA 0x7000
+/* what the boot sector tells stage 2; the end of the loader data */
+#define MEM_HANDOVER 0x7bf0
 /* where the firmware puts the boot sector */
 #define MEM_BOOT_SECTOR 0x7c00
 /* where the boot sector puts stage 2 */
@@ -16,6 +20,8 @@
 #define MEM_BOUNCE 0x20000
 /* its size: one INT 13h transfer */
 #define MEM_BOUNCE_SIZE 0x10000
+/* stack segment of firmware calls */
+#define MEM_REAL_STACK 0x30000
 /* top of the loader's stack */
 #define MEM_LOADER_STACK_TOP 0x80000
 /* where the kernel is put when the loader may choose */
@@ -30,6 +36,18 @@
 #define MEM_DIRECT_MAP 0xffff800000000000
 /* link address of the kernel */
 #define MEM_KERNEL_BASE 0xffffffff80000000
+/* bytes of the boot sector left for an ELF header; its magic jumps here */
+#define BOOT_HEAD_SIZE 71
+/* in the boot sector, u16: bytes of stage 2 */
+#define BOOT_STAGE2_SIZE_OFFSET 434
+/* u32: CRC-32 of the boot sector's bytes before it, then of stage 2 */
+#define BOOT_CRC_OFFSET 436
+/* bytes of code in a boot sector; disk signature and partition table follow */
+#define BOOT_CODE_SIZE 440
+/* first partition table entry */
+#define BOOT_PARTITION_OFFSET 446
+/* most that one INT 13h call may transfer (EDD-3, section 3.3) */
+#define DISK_MAX_SECTORS 127
 /* first sector of stage 2 on the disk; sector 1 is left for the ELF head */
 #define DISK_STAGE2_LBA 2
 /* first sector of the FAT16 partition */
