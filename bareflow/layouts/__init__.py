@@ -5,8 +5,9 @@ from __future__ import annotations
 from bareflow.layouts.boot import BOOT
 from bareflow.layouts.growth import GROWTH
 from bareflow.layouts.memmap import MEMMAP
+from bareflow.layouts.profile import PROFILE
 from bareflow.layouts.snapshot import SNAPSHOT
 from bareflow.layouts.verdict import VERDICT
 from bareflow.layouts.wire import WIRE
 
-ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE, GROWTH)
+ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE, GROWTH, PROFILE)
