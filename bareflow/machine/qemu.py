@@ -20,9 +20,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from bareflow.errors import MachineError
+from bareflow.image.disk import encode_arguments
 from bareflow.machine.channel import Channel
 from bareflow.machine.monitor import Monitor
-from bareflow.machine.spec import Links, MachineSpec, encode_arguments, qemu_command
+from bareflow.machine.spec import Links, MachineSpec, qemu_command
 from bareflow.toolchain import ensure_program
 
 STOP_S = 3.0  # for each of: quit, terminate

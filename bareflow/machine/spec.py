@@ -39,7 +39,7 @@ class MachineSpec:
         firmware: what finds the image on the disk.
         drive: how the disk is attached, a key of DRIVES.
         args: the workload's whole argv, its name first; none leaves what the image itself says.
-        environment: its environment, "NAME=value" each; only with `args`.
+        environment: its environment, (name, value) each; only with `args`.
         writable: let the guest change the image; otherwise its writes are forgotten when it ends.
         gdb: start stopped, with gdb's stub open.
         timeout_s: seconds after which the run is over; none is no limit.
@@ -58,7 +58,7 @@ class MachineSpec:
     firmware: str = "bios"
     drive: str = "ide"
     args: tuple[str, ...] | None = None
-    environment: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
     writable: bool = False
     gdb: bool = False
     timeout_s: float | None = 120.0
@@ -74,7 +74,7 @@ class MachineSpec:
             raise UsageError(f"--memory {self.memory_mib} is no amount of memory.", "Give mebibytes, 128 for instance.")
         if self.timeout_s is not None and self.timeout_s <= 0:
             raise UsageError(f"--timeout-s {self.timeout_s:g} is no time.", "Give seconds, 120 for instance.")
-        for text in (*(self.args or ()), *self.environment):
+        for text in (*(self.args or ()), *(text for pair in self.environment for text in pair)):
             if "\0" in text:
                 raise UsageError(
                     f"the argument {text!r} holds a zero byte.", "An argument ends at its first zero byte."
@@ -145,9 +145,3 @@ def _drive(spec: MachineSpec) -> str:
 def _quoted(path: Path) -> str:
     """A path inside a QEMU option list, where a comma is written twice."""
     return str(path).replace(",", ",,")
-
-
-def encode_arguments(args: Sequence[str], environment: Sequence[str] = ()) -> bytes:
-    """The arguments file: decimal argc, NUL, then argv and the environment, each string ended by a NUL."""
-    strings = [str(len(args)), *args, *environment]
-    return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in strings)

@@ -9,7 +9,7 @@ import pytest
 
 from bareflow.errors import UsageError
 from bareflow.machine.registers import parse_registers, register_lines
-from bareflow.machine.spec import DRIVES, Links, MachineSpec, encode_arguments, qemu_command
+from bareflow.machine.spec import DRIVES, Links, MachineSpec, qemu_command
 
 IMAGE = Path("/images/a.img")
 
@@ -60,12 +60,6 @@ def test_a_monitored_machine_starts_stopped():
 
 def test_further_arguments_come_last():
     assert command(MachineSpec(IMAGE, extra=("-d", "int")))[-2:] == ["-d", "int"]
-
-
-def test_arguments_are_counted_then_listed_then_the_environment():
-    assert encode_arguments(("prog", "a", "b c"), ("X=1",)) == b"3\0prog\0a\0b c\0X=1\0"
-    assert encode_arguments(()) == b"0\0"
-    assert encode_arguments(("é", "\udcff")) == b"2\0\xc3\xa9\0\xff\0"
 
 
 LONG_MODE = """\r
