@@ -120,9 +120,8 @@ def main() -> int:
     if given.json:
         print(json.dumps(result, indent=2))
     else:
-        print(
-            f"{'function':<18}{'frozen':>12}{'clang -O3':>12}{'ratio':>8}{'bytes':>7}   cycles per call, {result['cpu']}"
-        )
+        print(f"cycles per call, {result['cpu']}")
+        print(f"{'function':<18}{'frozen':>14}{'clang -O3':>14}{'ratio':>8}{'bytes':>7}")
         for row in result["functions"]:
             print(f"{row['name']:<18}{row['frozen_cycles']:>14,.2f}{row['aot_cycles']:>14,.2f}", end="")
             print(f"{row['ratio']:>8.3f}{row['bytes']:>7}")

@@ -15,6 +15,9 @@
 #define ONCE __attribute__((noinline, cold))
 #endif
 
+/* Callers of functions that take a few cycles: where their loops lie would show in the figures. */
+#define PLACED __attribute__((aligned(64)))
+
 struct job {
     const char *name;
     uint64_t (*run)(long calls);
@@ -56,14 +59,14 @@ static ONCE uint64_t run_fibonacci(long calls) {
     return result;
 }
 
-static ONCE uint64_t run_sum_to_n(long calls) {
+static ONCE PLACED uint64_t run_sum_to_n(long calls) {
     uint64_t result = 0;
     while (calls-- > 0)
         result = (uint64_t)sum_to_n(sum_n);
     return result;
 }
 
-static ONCE uint64_t run_multiply(long calls) {
+static ONCE PLACED uint64_t run_multiply(long calls) {
     uint64_t result = 0;
     while (calls-- > 0)
         result = multiply(factor_a, factor_b);
