@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from bareflow.errors import UsageError
 
 if TYPE_CHECKING:
     from bareflow.build import BuildReport
-    from bareflow.image.recipe import Recipe
+    from bareflow.image.recipe import PackedFile, Recipe
     from bareflow.machine.result import GuestResult
     from bareflow.machine.spec import MachineSpec
 
@@ -44,13 +45,30 @@ def choose_recipe(image: str | None, workload: str | None, files: Sequence[str])
     Raises:
         UsageError: when both or neither make sense, or the recipe is unknown.
     """
-    from bareflow.image.recipe import load_recipe, recipe_for_workload, with_files
+    from bareflow.image.recipe import load_recipe, recipe_for_workload
 
     if workload is not None and image is not None:
         raise UsageError("--workload and --image were both given.", "A recipe names its own workload: use one of them.")
     if workload is not None:
-        return recipe_for_workload(Path(workload), files=tuple(files))
-    return with_files(load_recipe(image or "classic"), tuple(files))
+        return recipe_for_workload(Path(workload), packed_files(files))
+    recipe = load_recipe(image or "classic")
+    return replace(recipe, files=(*recipe.files, *packed_files(files)))
+
+
+def packed_files(files: Sequence[str]) -> tuple[PackedFile, ...]:
+    """Read `--file PATH` and `--file PATH=NAME`; a file whose own name holds a `=` is taken as it is.
+
+    Raises:
+        UsageError: when a file is missing.
+    """
+    from bareflow.image.recipe import packed_file
+
+    packed = []
+    for text in files:
+        source, equals, name = text.rpartition("=")
+        renamed = bool(equals) and bool(source) and not Path(text).exists()
+        packed.append(packed_file(source, name) if renamed else packed_file(text))
+    return tuple(packed)
 
 
 def built(recipe: Recipe, out: Path) -> BuildReport:
@@ -88,7 +106,7 @@ def build_image(
     del verbose
     recipe = choose_recipe(image, workload, file or ())
     given = split_args(args)
-    recipe = recipe if given is None else replace(recipe, args=given)
+    recipe = recipe if given is None else replace(recipe, arguments=given)
     recipe = recipe if cpu is None else replace(recipe, cpu=cpu)
     report = built(recipe, Path(out) if out else output_folder() / f"{recipe.name}.img")
     if json:
@@ -164,7 +182,7 @@ def boot_qemu(
         image=path,
         memory_mib=memory or (recipe.memory_mib if recipe else 128),
         accel=accel,
-        cpu=cpu,
+        cpu=cpu or None,
         drive=drive,
         args=None if arguments is None else (recipe.name if recipe else path.stem, *arguments),
         gdb=gdb,
@@ -191,7 +209,7 @@ def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> Non
     """Report a run, then exit as the guest did."""
     from bareflow.image.disk import read_parts
 
-    parts = {part.name: part.bytes for part in read_parts(spec.image)}
+    parts = {part.name: part.size for part in read_parts(spec.image)}
     document = {
         **result.as_dict(),
         "image": str(spec.image),
@@ -223,8 +241,7 @@ def snapshot_info(
 
     from bareflow.snapshot import info
 
-    data = snapshot_bytes(file)
-    snapshot = info.load(data)
+    snapshot = info.load(snapshot_bytes(file), file or "")
     if json:
         document = info.describe(snapshot)
         if disassemble:
@@ -262,17 +279,27 @@ def snapshot_bytes(file: str | None) -> bytes:
     help={
         "snapshot": "the snapshot, or an image that holds one (the recipe classic unless given)",
         "args": "the workload's arguments, split as a shell splits",
+        "timeout-s": "seconds after which the run is ended (no limit)",
     }
 )
-def run_native(_context: Any, snapshot: str | None = None, args: str | None = None, verbose: bool = False) -> None:
+def run_native(
+    _context: Any,
+    snapshot: str | None = None,
+    args: str | None = None,
+    timeout_s: float = 0.0,
+    verbose: bool = False,
+) -> None:
     """Run a snapshot's own code in a Linux process."""
     del verbose
-    from bareflow.native import run_snapshot
+    from bareflow import native
 
     name = snapshot or "classic"
-    if not Path(name).is_file():
-        name = str(image_to_boot(name, None, ())[0])
-    status = run_snapshot(snapshot_bytes(name), (Path(name).stem, *(split_args(args) or ())))
+    path = Path(name) if Path(name).is_file() else image_to_boot(name, None, ())[0]
+    arguments = (path.stem, *(split_args(args) or ()))
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
+        bare = Path(folder) / path.name
+        bare.write_bytes(snapshot_bytes(str(path)))
+        status = native.run_native(bare, arguments, timeout_s=timeout_s or None)
     if status:
         raise Exit(code=status)
 

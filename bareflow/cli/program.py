@@ -78,8 +78,9 @@ class BareflowProgram(Program):  # type: ignore[misc]
     def normalize_argv(self, argv: Any) -> None:
         """Split the command line, then name bare words and join verbatim values."""
         super().normalize_argv(argv)
-        words = join_verbatim(self.argv[1:])
-        self.argv = [self.argv[0], *name_positionals(words, valued_options(self.namespace, words))]
+        program, *words = self.argv
+        words = join_verbatim(words)
+        self.argv: list[str] = [program, *name_positionals(words, valued_options(self.namespace, words))]
 
     def parse_core(self, argv: Any) -> None:
         """Parse Invoke's own flags."""
