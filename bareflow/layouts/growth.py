@@ -11,6 +11,7 @@ from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
 MAGIC = 0x47464C42
 VERSION = 1
 MAX_CODE = 960
+COLLECT_ALL, COLLECT_HOT = 1, 2
 TIERS = 6  # entries in tables by tier; TIER numbers are in layouts.snapshot
 
 GROWTH_MESSAGE = Enumeration(
@@ -236,8 +237,8 @@ GROWTH = Layout(
         Constant("GROWTH_TIERS", TIERS, "entries in tables by tier"),
         Constant("GROWTH_SELF", 0x80000000, "added to a function's index by its entry for calls to itself"),
         Constant("GROWTH_MAX_CODE", MAX_CODE, "most bytes in a code piece"),
-        Constant("COLLECT_ALL", 1, "counts of every function, not only of those that changed"),
-        Constant("COLLECT_HOT", 2, "send hot again for functions that still wait at their tier"),
+        Constant("COLLECT_ALL", COLLECT_ALL, "counts of every function, not only of those that changed"),
+        Constant("COLLECT_HOT", COLLECT_HOT, "send hot again for functions that still wait at their tier"),
     ),
     enumerations=(GROWTH_MESSAGE, PUBLISH_STATUS, HOT_REASON),
     records=(

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bareflow.compile.frontend import clang
+from bareflow.compile.libc import static_libc
 from bareflow.errors import CompileError, LinkError
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
 
-TARGET = ("-target", "x86_64-linux-musl")
 AGENT = ("agent/agent.c", "agent/slow.c", "agent/port.c", "agent/entry.S", "wire.c", "wire_flow.c", "cobs.c", "crc32.c")
 # The agent runs between a call and its callee: it may use general registers only, and no libc.
 AGENT_FLAGS = (
@@ -48,6 +49,7 @@ LIBRARY_CALLS = (
     *("__divti3", "__modti3", "__udivti3", "__umodti3", "__multi3", "__popcountdi2", "__powidf2", "__powisf2"),
     *("__floattidf", "__floatuntidf", "__fixdfti", "__fixunsdfti", "__truncxfhf2", "__muloti4"),
 )
+LINK_FLAGS = ("-m", "elf_x86_64", "-static", "--gc-sections", "--build-id=none", "-z", "noexecstack", "--strip-debug")
 _LINK_FORMAT = 1  # raise it when the same inputs are to give another base
 
 
@@ -114,13 +116,13 @@ def _link(name: str, source: str, objects: Sequence[bytes], libraries: Sequence[
         files = [folder / f"{index}.o" for index in range(len(objects))]
         for path, data in zip(files, objects, strict=True):
             path.write_bytes(data)
-        keep = ["-Wl,--gc-sections", *(f"-Wl,-u,{symbol}" for symbol in wanted)]
-        inputs = [stubs, *files, *libraries]
-        run(
-            zig("cc", *TARGET, "-static", "-no-pie", "-g0", f"-I{_include()}", *inputs, *keep, "-o", out),
-            what=f"linking the base of {name}",
-            error=LinkError,
-        )
+        keep = [f"--undefined={symbol}" for symbol in wanted]
+        libc = static_libc()
+        assembled = folder / "slots.o"
+        command = clang(f"-I{_include()}", "-c", stubs, "-o", assembled)
+        run(command, what=f"assembling the stubs of {name}", error=LinkError)
+        inputs: list[str | Path] = [libc.start, assembled, *files, *libraries, "--start-group", *libc.archives, "--end-group"]
+        run(zig("ld.lld", *LINK_FLAGS, *keep, "-o", out, *inputs), what=f"linking the base of {name}", error=LinkError)
         return out.read_bytes()
 
 
@@ -146,7 +148,7 @@ def agent_objects() -> list[Path]:
         if not out.exists():
             with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
                 made = Path(scratch) / out.name
-                command = zig("cc", *TARGET, *AGENT_FLAGS, f"-I{_include()}", "-c", source, "-o", made)
+                command = clang(*AGENT_FLAGS, f"-I{_include()}", "-c", source, "-o", made)
                 run(command, what=f"compiling {source}", error=CompileError)
                 write_atomic(out, made.read_bytes())
     return objects

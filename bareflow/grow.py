@@ -1,0 +1,309 @@
+"""Grow to shrink: runs a program that counts itself, and gives it better code while it runs.
+
+prepare(sources)      sources → bitcode → base and bodies → a growing program
+grow_native(program)  runs it as a Linux process and serves its agent until it ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bareflow.compile.cpu import Target, target_by_name
+from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.pool import CompilePool
+from bareflow.compile.split import BODY_SUFFIX, Split, split_module
+from bareflow.compile.text import module_text
+from bareflow.growth.service import CompileService
+from bareflow.growth.session import Growing, GrowthSession, Policy, TierUp, next_tier
+from bareflow.snapshot.base import Base, build_base
+from bareflow.snapshot.slots import GrowthOptions, Slot
+from bareflow.wire.link import HostLink
+from bareflow.wire.stream import Port, Pump
+
+COLLECT_S = 0.25
+COMPILERS = 2
+GRACE_S = 5.0  # between the program's end and the end of its wire
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program ready to grow.
+
+    Args:
+        bitcode: the whole of it.
+        split: cut into base and bodies.
+        base: linked.
+        target: the CPU that its code is for.
+        service: compiles its functions.
+        prepare_ms: time it took to get here.
+    """
+
+    bitcode: Bitcode
+    split: Split
+    base: Base
+    target: Target
+    service: CompileService
+    prepare_ms: float
+
+
+@dataclass(frozen=True)
+class TierFacts:
+    """What was measured of a function at a tier; cycles are the TSC's, calls below included."""
+
+    samples: int
+    cycles_per_call: float
+    median: float | None
+    minimum: int
+    code_bytes: int
+
+
+@dataclass(frozen=True)
+class GrownFunction:
+    """A function at the end of a run.
+
+    Args:
+        name: the source's.
+        symbol: its stub's.
+        digest: of its body.
+        tier: that it reached.
+        calls: from outside.
+        self_calls: of itself, while they were counted: below O3.
+        cycles_per_call: at its last tier that was timed; None: it never was.
+        code_bytes: at its tier.
+        tiers: by tier.
+    """
+
+    name: str
+    symbol: str
+    digest: str
+    tier: str
+    calls: int
+    self_calls: int
+    cycles_per_call: float | None
+    code_bytes: int
+    tiers: Mapping[str, TierFacts]
+
+
+@dataclass(frozen=True)
+class GrowthResult:
+    """One run.
+
+    Args:
+        exit_status: of the program; -N: it was killed by signal N.
+        output: its standard output.
+        functions: all that can grow, in the module's order.
+        kept: name → why it cannot.
+        tier_ups: in order.
+        compile_ms: CPU time in the compiler during the run.
+        total_ms: the run's own time.
+        prepare_ms: before it.
+        notes: what did not work, one sentence each.
+        agent: the agent's own figures.
+        tsc_hz: TSC ticks in a second; 0: not known.
+        complete: the agent has reported to its end.
+    """
+
+    exit_status: int
+    output: bytes
+    functions: tuple[GrownFunction, ...]
+    kept: Mapping[str, str]
+    tier_ups: tuple[TierUp, ...]
+    compile_ms: float
+    total_ms: float
+    prepare_ms: float
+    notes: tuple[str, ...]
+    agent: Mapping[str, int]
+    tsc_hz: float
+    complete: bool
+
+
+@dataclass
+class Watch:
+    """Who is told while a run goes on."""
+
+    tier_up: Callable[[TierUp], None] = field(default=lambda _: None)
+    note: Callable[[str], None] = field(default=lambda _: None)
+
+
+def prepare(
+    sources: Sequence[Path],
+    pool: CompilePool,
+    *,
+    flags: Sequence[str] = (),
+    name: str = "",
+    cpu: str = "native",
+    options: GrowthOptions | None = None,
+    tiers: Mapping[str, str] | None = None,
+) -> Program:
+    """Build a growing program.
+
+    Args:
+        sources: as for `compile_sources`.
+        pool: compiler processes; the caller's to close.
+        flags: for clang.
+        name: of the workload.
+        cpu: what the code is for.
+        options: thresholds, tick and code cache.
+        tiers: function symbol → the tier to start at (where an earlier run ended); the others start at O0.
+
+    Raises:
+        CompileError, LinkError: as their stages do.
+    """
+    began = time.monotonic()
+    bitcode = compile_sources(sources, flags=flags, name=name)
+    split = split_module(module_text(bitcode))
+    target = target_by_name(cpu)
+    service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features)
+    base = _base(bitcode, split, service, options or GrowthOptions(), dict(tiers or {}))
+    return Program(bitcode, split, base, target, service, (time.monotonic() - began) * 1000)
+
+
+def _base(
+    bitcode: Bitcode, split: Split, service: CompileService, options: GrowthOptions, tiers: Mapping[str, str]
+) -> Base:
+    """Compile what the base needs at the tiers that functions start at, and link it."""
+    start = {symbol: tiers.get(symbol, "O0") for symbol in split.functions}
+    objects = [service.compile_text(split.base_text(), "O2").data]
+    first = [symbol for symbol, tier in start.items() if tier == "O0"]
+    if first:
+        objects.append(service.compile_text(split.bodies_text(first), "O0").data)
+    for symbol, tier in start.items():
+        if tier != "O0":
+            objects.append(service.compile_text(split.body_text(symbol, tier), tier).data)
+    slots = [
+        Slot(one.symbol, one.self_entry if one.recursive else "", one.symbol + BODY_SUFFIX, start[one.symbol])
+        for one in split.functions.values()
+    ]
+    return build_base(bitcode.name, slots, objects, aliases=split.aliases, needed=bitcode.undefined, options=options)
+
+
+async def grow_native(
+    program: Program,
+    arguments: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    policy: Policy = next_tier,
+    watch: Watch | None = None,
+    timeout_s: float | None = None,
+) -> GrowthResult:
+    """Run a program as a Linux process and grow it until it ends.
+
+    Args:
+        program: from `prepare`.
+        arguments: argv[1] and on; argv[0] is the workload's name.
+        environment: variables on top of ours.
+        policy: which tier a hot function rises to.
+        watch: told of tier-ups and of what does not work.
+        timeout_s: seconds after which it is killed; None: never.
+    """
+    watch, notes = watch or Watch(), []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        watch.note(text)
+
+    link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
+    pump = Pump(link, lambda message: session.receive(message.type, message.payload))
+    functions = tuple(program.split.functions.values())
+    session = GrowthSession(
+        program.base, functions, program.service, pump.send, policy=policy, on_tier_up=watch.tier_up, on_note=note
+    )
+    spent, began = program.service.compile_ms, time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        status = await _run(program, session, pump, arguments, environment, output.fileno(), timeout_s)
+        total = (time.monotonic() - began) * 1000
+        output.seek(0)
+        printed = output.read()
+    await session.finish()
+    return GrowthResult(
+        exit_status=status,
+        output=printed,
+        functions=tuple(_grown(one) for one in session.functions),
+        kept=program.split.kept,
+        tier_ups=tuple(session.tier_ups),
+        compile_ms=program.service.compile_ms - spent,
+        total_ms=total,
+        prepare_ms=program.prepare_ms,
+        notes=tuple(notes),
+        agent=session.collected,
+        tsc_hz=session.tsc_hz,
+        complete=session.ended,
+    )
+
+
+async def _run(
+    program: Program,
+    session: GrowthSession,
+    pump: Pump,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None,
+    output: int,
+    timeout_s: float | None,
+) -> int:
+    """Start the process, serve it, and return its exit status."""
+    ours, theirs = socket.socketpair()
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder, ours:
+        path = Path(folder) / "base.elf"
+        path.write_bytes(program.base.elf)
+        path.chmod(0o755)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                program.bitcode.name,
+                *arguments,
+                executable=path,
+                stdout=output,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **(environment or {}), "BAREFLOW_WIRE_FD": str(theirs.fileno())},
+            )
+        port = Port(ours, "the agent")
+        serving = asyncio.create_task(pump.run(port))
+        asking = asyncio.create_task(_ask(session))
+        try:
+            async with asyncio.timeout(timeout_s):
+                status = await process.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(serving, GRACE_S)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            for task in (serving, asking):
+                task.cancel()
+            await asyncio.gather(serving, asking, return_exceptions=True)
+            port.close()
+    return status
+
+
+async def _ask(session: GrowthSession) -> None:
+    while True:
+        await asyncio.sleep(COLLECT_S)
+        session.collect()
+
+
+def _grown(one: Growing) -> GrownFunction:
+    tiers = {
+        tier: TierFacts(times.samples, times.mean, times.median, times.minimum, one.bytes_by_tier.get(tier, 0))
+        for tier, times in one.times.items()
+        if times.mean is not None
+    }
+    last = tiers.get(one.tier) or (list(tiers.values())[-1] if tiers else None)
+    return GrownFunction(
+        one.split.name,
+        one.split.symbol,
+        one.split.digest,
+        one.tier,
+        one.calls,
+        one.self_calls,
+        last.cycles_per_call if last else None,
+        one.code_bytes,
+        tiers,
+    )

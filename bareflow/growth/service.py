@@ -1,0 +1,126 @@
+"""The compile service: functions at tiers, in child processes, from a cache where it has been done before.
+
+A function whose compiler crashed or hung twice is barred: it stays at its tier, and so does the workload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from bareflow.compile.cpu import Target
+from bareflow.compile.frontend import Bitcode
+from bareflow.compile.pool import CompilePool
+from bareflow.compile.split import Split
+from bareflow.compile.tiers import DEFAULT_OPTIONS, Options, compile_object, object_key
+from bareflow.errors import CompileError
+from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
+
+TRIES = 2
+LIVE_DEADLINE_S = 20.0  # a function alone takes milliseconds
+_FORMAT = 1  # raise it when the same text is to give another object
+_DIGEST = 32
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An object for one function.
+
+    Args:
+        data: ELF relocatable.
+        compile_ms: CPU time it took now; 0 from the cache.
+        cached: it came from the cache.
+    """
+
+    data: bytes
+    compile_ms: float
+    cached: bool
+
+
+class CompileService:
+    """Compiles the functions of one program for one CPU.
+
+    Args:
+        name: of the workload, for messages.
+        split: the program.
+        target: the CPU that will run the code.
+        pool: compiler processes.
+        own_features: a function of the program asks for CPU features of its own.
+        deadline_s: seconds until a compiler counts as hung.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: Split,
+        target: Target,
+        pool: CompilePool,
+        *,
+        own_features: bool = False,
+        deadline_s: float = LIVE_DEADLINE_S,
+    ) -> None:
+        self.name = name
+        self.split = split
+        self.target = target
+        self.pool = pool
+        self.own_features = own_features
+        self.deadline_s = deadline_s
+        self.compile_ms = 0.0  # CPU time spent so far
+        self.requests = 0
+        self.from_cache = 0
+        self.failures: dict[tuple[str, str], int] = {}
+
+    def barred(self, symbol: str, tier: str) -> bool:
+        """Whether a function's compiler has failed too often at a tier."""
+        return self.failures.get((symbol, tier), 0) >= TRIES
+
+    async def compile(self, symbol: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
+        """Compile one function; a compiler that dies is tried once more.
+
+        Raises:
+            CompileError: it failed; the function is barred at that tier.
+        """
+        text = self.split.body_text(symbol, tier)
+        while True:
+            try:
+                work = self.pool.run(self.compile_text, text, tier, options)
+                return await asyncio.wrap_future(work)
+            except CompileError:
+                self.failures[symbol, tier] = self.failures.get((symbol, tier), 0) + 1
+                if self.barred(symbol, tier):
+                    raise
+
+    def compile_text(self, text: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
+        """Compile one module's text, or take it from the cache.
+
+        Raises:
+            CompileError: LLVM refuses it or dies on it.
+        """
+        data = text.encode(errors="surrogateescape")
+        bitcode = Bitcode(self.name, data, hashlib.sha256(data).hexdigest(), own_features=self.own_features)
+        extra = [_FORMAT, ZIG_VERSION, version("llvmlite")]
+        stored = cache_dir() / "objects" / object_key(bitcode, tier, self.target, options, extra)
+        self.requests += 1
+        known = _read(stored)
+        if known is not None:
+            self.from_cache += 1
+            return Compiled(known, 0.0, cached=True)
+        made = compile_object(
+            bitcode, tier=tier, target=self.target, options=options, pool=self.pool, deadline_s=self.deadline_s
+        )
+        self.compile_ms += made.compile_ms
+        write_atomic(stored, hashlib.sha256(made.data).digest() + made.data)
+        return Compiled(made.data, made.compile_ms, cached=False)
+
+
+def _read(stored: Path) -> bytes | None:
+    """A cached object, if it is whole."""
+    try:
+        content = stored.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST], content[_DIGEST:]
+    return data if hashlib.sha256(data).digest() == digest else None

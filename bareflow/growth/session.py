@@ -1,0 +1,378 @@
+"""The host's side of an agent: takes its reports, has code compiled, links it live, and publishes it.
+
+Messages in, messages out through a function; compilations run beside as asyncio tasks. What carries the
+messages (a socket to a process, a machine's serial port) is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bareflow.compile.split import SplitFunction
+from bareflow.errors import CompileError, LinkError
+from bareflow.growth.service import Compiled, CompileService
+from bareflow.layouts.growth import (
+    AGENT_STARTED,
+    ARM_ORDER,
+    CODE_PIECE,
+    COLLECT_ALL,
+    COLLECT_HOT,
+    COLLECT_ORDER,
+    COLLECTED_RECORD,
+    FUNCTION_COUNTS,
+    GROWTH_MESSAGE,
+    HOT_RECORD,
+    MAX_CODE,
+    PUBLISH_ORDER,
+    PUBLISH_STATUS,
+    PUBLISHED_RECORD,
+    TIER_TIMES,
+    TIERS,
+    TIME_SAMPLE,
+)
+from bareflow.layouts.snapshot import TIER
+from bareflow.layouts.wire import FRAME_TYPE
+from bareflow.snapshot.arena import Arena
+from bareflow.snapshot.base import Base
+from bareflow.snapshot.live import LiveBlob, LiveImage
+
+NEXT_TIER = {"interp": "O0", "O0": "O1", "O1": "O2", "O2": "O3"}
+PLACES_HOT = 20  # ticks that find a function at one tier until it may rise although it was called seldom
+KEPT_SAMPLES = 4096  # timed calls kept for each function and tier
+
+
+@dataclass
+class Times:
+    """Timed calls of a function at one tier, in TSC cycles."""
+
+    samples: int = 0
+    weight: int = 0
+    cycles: int = 0  # sum of weight x cycles
+    minimum: int = 0
+    recent: list[tuple[int, int]] = field(default_factory=list)  # (cycles, weight) of single calls
+
+    @property
+    def mean(self) -> float | None:
+        """Cycles per call; None: none was timed."""
+        return self.cycles / self.weight if self.weight else None
+
+    @property
+    def median(self) -> float | None:
+        """Weighted median of the single calls that arrived: what an interrupted call cannot distort."""
+        half, seen = sum(weight for _, weight in self.recent) / 2, 0
+        for cycles, weight in sorted(self.recent):
+            seen += weight
+            if seen >= half:
+                return float(cycles)
+        return None
+
+
+@dataclass(frozen=True)
+class TierUp:
+    """Better code that took over.
+
+    Args:
+        function: the source's name.
+        before, after: tiers.
+        compile_ms: CPU time in the compiler; 0: from the cache.
+        hot_to_published_ms: from the call that made it hot to the first that could use the new code.
+        code_bytes: of the function.
+        calls: of both kinds, when it was published.
+        at_ms: host's time since the session began.
+    """
+
+    function: str
+    before: str
+    after: str
+    compile_ms: float
+    hot_to_published_ms: float
+    code_bytes: int
+    calls: int
+    at_ms: float
+
+
+@dataclass
+class Growing:
+    """A function while it grows."""
+
+    index: int
+    split: SplitFunction
+    tier: str
+    code_bytes: int = 0
+    calls: int = 0
+    self_calls: int = 0
+    times: dict[str, Times] = field(default_factory=dict)
+    bytes_by_tier: dict[str, int] = field(default_factory=dict)
+    places: Counter[str] = field(default_factory=Counter)
+    busy: bool = False  # a tier-up is under way
+    refused: list[str] = field(default_factory=list)  # why a tier-up failed
+
+    def timed(self, tier: str) -> Times:
+        """The times at a tier."""
+        return self.times.setdefault(tier, Times())
+
+
+@dataclass
+class _Pending:
+    """A blob that the agent has not answered for yet."""
+
+    function: Growing
+    blob: LiveBlob
+    compiled: Compiled
+    hot_at: float
+    resent: int = 0
+
+
+Policy = Callable[[Growing], str | None]
+
+
+def next_tier(function: Growing) -> str | None:
+    """The default policy: one tier up each time a threshold is crossed."""
+    return NEXT_TIER.get(function.tier)
+
+
+class GrowthSession:
+    """One run of a growing program.
+
+    Args:
+        base: the program.
+        functions: its growing functions, in the order of the base's slots.
+        service: compiles them.
+        send: takes (type, payload); False when it could not be queued.
+        policy: which tier a hot function is to rise to, None: none.
+        on_tier_up: called with every tier-up.
+        on_note: called with one sentence about whatever did not work.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        functions: tuple[SplitFunction, ...],
+        service: CompileService,
+        send: Callable[[int, bytes], bool],
+        *,
+        policy: Policy = next_tier,
+        on_tier_up: Callable[[TierUp], None] = lambda _: None,
+        on_note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.service = service
+        self.policy = policy
+        self.base = base
+        self.send = send
+        self.on_tier_up = on_tier_up
+        self.on_note = on_note
+        sizes = base.symbols.functions
+        self.functions = [
+            Growing(index, split, slot.tier, code_bytes=sizes.get(slot.target, (0, 0))[1])
+            for index, (split, slot) in enumerate(zip(functions, base.slots, strict=True))
+        ]
+        self.by_symbol = {one.split.symbol: one for one in self.functions}
+        for one in self.functions:
+            one.bytes_by_tier[one.tier] = one.code_bytes
+        self.live = LiveImage(base.symbols, None)
+        self.started: dict[str, Any] | None = None
+        self.collected: dict[str, int] = {}
+        self.ended = False
+        self.tier_ups: list[TierUp] = []
+        self.places_elsewhere: Counter[str] = Counter()
+        self.tsc_hz = 0.0
+        self._pending: dict[int, _Pending] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._began = time.monotonic()
+        self._body_owner = {slot.target: one for one, slot in zip(self.functions, base.slots, strict=True)}
+
+    # ---- messages in ----
+
+    def receive(self, kind: int, payload: bytes) -> None:
+        """Take one message; what is malformed or unknown is left alone."""
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            try:
+                handler(self, payload)
+            except struct.error:
+                self.on_note(f"The agent sent a {GROWTH_MESSAGE.name_of(kind)} message of {len(payload)} bytes.")
+
+    def _hello(self, _payload: bytes) -> None:
+        """A session has begun; functions that were hot before anybody listened are asked for."""
+        self.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_HOT))
+
+    def _started(self, payload: bytes) -> None:
+        facts = AGENT_STARTED.decode(payload)
+        if facts["build_id"] != self.base.build_id or facts["functions"] != len(self.functions):
+            self.on_note("The program that answers is not the one that we serve.")
+            return
+        if self.started is None:
+            self.started = facts
+            arena = Arena(facts["arena_base"], facts["arena_size"]) if facts["arena_size"] else None
+            self.live.arena = arena
+
+    def _hot(self, payload: bytes) -> None:
+        record = HOT_RECORD.decode(payload)
+        if record["function"] < len(self.functions):
+            one = self.functions[record["function"]]
+            one.calls = max(one.calls, record["calls"] - one.self_calls)
+            if TIER.name_of(record["tier"]) == one.tier:
+                self.rise(one)
+
+    def rise(self, one: Growing) -> None:
+        """Start a function's way to the tier that the policy wants."""
+        tier = self.policy(one)
+        if tier is None or one.busy or self.service.barred(one.split.symbol, tier) or self.live.arena is None:
+            return
+        one.busy = True
+        task = asyncio.get_running_loop().create_task(self._tier_up(one, tier, time.monotonic()))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tier_up(self, one: Growing, tier: str, hot_at: float) -> None:
+        try:
+            compiled = await self.service.compile(one.split.symbol, tier)
+            blob = self.live.place(one.split.symbol, one.split.body, tier, compiled.data)
+        except (CompileError, LinkError) as problem:
+            one.busy = False
+            one.refused.append(f"{tier}: {problem}")
+            self.on_note(f"{one.split.name} stays at {one.tier}: {problem}")
+            return
+        self._pending[blob.number] = _Pending(one, blob, compiled, hot_at)
+        self._publish(blob, one)
+
+    def _publish(self, blob: LiveBlob, one: Growing) -> None:
+        for address, data in self.live.pieces(blob, MAX_CODE):
+            self.send(GROWTH_MESSAGE["code"], CODE_PIECE.encode(address=address) + data)
+        order = PUBLISH_ORDER.encode(
+            function=one.index,
+            tier=TIER[blob.tier],
+            blob=blob.number,
+            start=blob.start,
+            entry=blob.entry,
+            length=len(blob.data),
+            crc=blob.crc,
+        )
+        self.send(GROWTH_MESSAGE["publish"], order)
+
+    def _published(self, payload: bytes) -> None:
+        record = PUBLISHED_RECORD.decode(payload)
+        pending = self._pending.get(record["blob"])
+        if pending is None:
+            return
+        status = PUBLISH_STATUS.name_of(record["status"])
+        if status == "damaged" and pending.resent < 2:
+            pending.resent += 1
+            self._publish(pending.blob, pending.function)
+            return
+        del self._pending[record["blob"]]
+        pending.function.busy = False
+        if status != "done":
+            self.live.abort(pending.blob)
+            pending.function.refused.append(f"{pending.blob.tier}: {status}")
+            self.on_note(f"The agent refused {pending.function.split.name} at {pending.blob.tier}: {status}.")
+            return
+        self.live.commit(pending.blob)
+        self._took_over(pending, record)
+
+    def _took_over(self, pending: _Pending, record: dict[str, int]) -> None:
+        one, blob = pending.function, pending.blob
+        now = time.monotonic()
+        waited = (now - pending.hot_at) * 1000
+        if self.tsc_hz and record["hot_tsc"]:
+            waited = (record["tsc"] - record["hot_tsc"]) / self.tsc_hz * 1000
+        up = TierUp(
+            one.split.name,
+            one.tier,
+            blob.tier,
+            pending.compiled.compile_ms,
+            waited,
+            blob.code_size,
+            record["calls"],
+            (now - self._began) * 1000,
+        )
+        one.tier, one.code_bytes = blob.tier, blob.code_size
+        one.bytes_by_tier[blob.tier] = blob.code_size
+        self.tier_ups.append(up)
+        self.on_tier_up(up)
+
+    def _counts(self, payload: bytes) -> None:
+        at = 0
+        while at < len(payload):
+            head = FUNCTION_COUNTS.decode(payload, at)
+            at += FUNCTION_COUNTS.size
+            for tier in (number for number in range(TIERS) if head["timed"] >> number & 1):
+                times = TIER_TIMES.decode(payload, at)
+                at += TIER_TIMES.size
+                if head["function"] < len(self.functions):
+                    self._take_times(self.functions[head["function"]].timed(TIER.name_of(tier)), times)
+            if head["function"] < len(self.functions):
+                one = self.functions[head["function"]]
+                one.calls, one.self_calls = head["calls"], head["self_calls"]
+
+    @staticmethod
+    def _take_times(into: Times, record: dict[str, int]) -> None:
+        into.samples, into.weight, into.minimum = record["samples"], record["weight"], record["minimum"]
+        into.cycles = record["cycles_high"] << 64 | record["cycles_low"]
+
+    def _times(self, payload: bytes) -> None:
+        for at in range(0, len(payload), TIME_SAMPLE.size):
+            record = TIME_SAMPLE.decode(payload, at)
+            if record["function"] < len(self.functions):
+                recent = self.functions[record["function"]].timed(TIER.name_of(record["tier"])).recent
+                recent.append((record["cycles"], record["weight"]))
+                if len(recent) > KEPT_SAMPLES:
+                    del recent[: KEPT_SAMPLES // 2]
+
+    def _places(self, payload: bytes) -> None:
+        """Ticks found the program there: what holds it longest may rise however seldom it is called."""
+        for (address,) in struct.iter_unpack("<Q", payload):
+            symbol, tier = self.live.find(address)
+            one = self.by_symbol.get(symbol) if tier else self._body_owner.get(symbol)
+            if one is None:
+                self.places_elsewhere[symbol] += 1
+                continue
+            one.places[tier or self.base.slots[one.index].tier] += 1
+            if one.places[one.tier] == PLACES_HOT:
+                self.rise(one)
+
+    def _collected(self, payload: bytes) -> None:
+        record = COLLECTED_RECORD.decode(payload)
+        if self.started and record["ns"] and self.started["ns"]:
+            ns = record["ns"] - self.started["ns"]
+            self.tsc_hz = (record["tsc"] - self.started["tsc"]) * 1e9 / ns if ns > 10_000_000 else self.tsc_hz
+        self.collected = record
+
+    def _ended(self, payload: bytes) -> None:
+        self._collected(payload)
+        self.ended = True
+
+    # ---- messages out ----
+
+    def collect(self, *, everything: bool = False) -> None:
+        """Ask for counts."""
+        self.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL if everything else 0))
+
+    def arm(self, one: Growing, threshold: int) -> None:
+        """Set at how many calls a function counts as hot at its tier."""
+        self.send(GROWTH_MESSAGE["arm"], ARM_ORDER.encode(function=one.index, threshold=threshold))
+
+    async def finish(self) -> None:
+        """End what still compiles for this run."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+_HANDLERS: dict[int, Callable[[GrowthSession, bytes], None]] = {
+    FRAME_TYPE["hello"]: GrowthSession._hello,  # noqa: SLF001  the table of its own methods
+    GROWTH_MESSAGE["started"]: GrowthSession._started,  # noqa: SLF001
+    GROWTH_MESSAGE["hot"]: GrowthSession._hot,  # noqa: SLF001
+    GROWTH_MESSAGE["published"]: GrowthSession._published,  # noqa: SLF001
+    GROWTH_MESSAGE["counts"]: GrowthSession._counts,  # noqa: SLF001
+    GROWTH_MESSAGE["times"]: GrowthSession._times,  # noqa: SLF001
+    GROWTH_MESSAGE["places"]: GrowthSession._places,  # noqa: SLF001
+    GROWTH_MESSAGE["collected"]: GrowthSession._collected,  # noqa: SLF001
+    GROWTH_MESSAGE["ended"]: GrowthSession._ended,  # noqa: SLF001
+}
