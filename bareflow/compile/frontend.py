@@ -256,7 +256,7 @@ def _link_in_child(name: str, names: list[str], blobs: list[bytes]) -> tuple[dic
             "A workload is one program: take one of them out, or name only the files that belong to it.",
         )
     if "error" in reply:
-        raise CompileError(f"{name} is not right LLVM IR.", detail=reply["error"])
+        raise CompileError(f"{name} is not LLVM IR that can be used.", detail=reply["error"])
     facts = {**reply, "digest": hashlib.sha256(results[0]).hexdigest()}
     return facts, results[0]
 

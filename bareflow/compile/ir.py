@@ -18,7 +18,7 @@ _CPU_ATTRIBUTE = re.compile(r' "(?:target-cpu|tune-cpu|frame-pointer)"="[^"]*"')
 _FEATURES = re.compile(r' "target-features"="([^"]*)"')
 _FMULADD = re.compile(
     r"^(?P<indent>\s*)(?P<result>%[\w.\"$-]+) = (?:(?:tail|notail) )?call (?P<flags>(?:[a-z]+ )*?)"
-    r"(?P<type>float|double|<\d+ x (?:float|double)>) @llvm\.fmuladd\.\w+\((?P<args>.*)\)(?P<tail>[^()]*)$",
+    r"(?P<type>float|double|<\d+ x (?:float|double)>) @llvm\.fmuladd\.\w+\((?P<args>.*)\)[^()\n]*$",
     re.MULTILINE,
 )
 _DEFINE = re.compile(
@@ -126,8 +126,3 @@ def named_in_assembly(text: str) -> set[str]:
     """Words in inline and module assembly: it may call functions by names that LLVM does not see."""
     lines = [line for line in text.splitlines() if line.startswith("module asm") or " asm " in line]
     return {word for line in lines for word in re.findall(r"[A-Za-z_][\w.$]*", line)}
-
-
-def mentions(text: str, names: Iterable[str]) -> list[str]:
-    """Those of `names` that occur in an LLVM message, for naming the function it speaks of."""
-    return [name for name in names if re.search(rf"(?<![\w.$]){re.escape(name)}(?![\w.$])", text)]

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bareflow.compile import ir
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.pool import DEADLINE_S, CompilePool, WorkerFailure, default_pool
@@ -21,6 +20,7 @@ from bareflow.compile.worker import SPEED
 from bareflow.errors import CompileError, UsageError
 from bareflow.layouts.snapshot import TIER
 
+TRIAL_S = 30.0  # for each step of finding the function to blame
 COMPILED_TIERS = tuple(tier for tier in TIER.members if tier in SPEED)
 
 
@@ -129,7 +129,7 @@ def compile_object(
         function = _blame(bitcode, message, options, pool, deadline_s, failure)
         raise _compiler_died(bitcode, function, failure) from None
     if "error" in reply:
-        raise CompileError(f"{bitcode.name} is not right LLVM IR.", detail=reply["error"])
+        raise CompileError(f"{bitcode.name} is not LLVM IR that can be compiled.", detail=reply["error"])
     return ObjectCode(blobs[0], reply["compile_ms"], tuple(reply["functions"]))
 
 
@@ -160,19 +160,23 @@ def _blame(
     said = re.search(r"[Ii]n function:? [\"'@]*([\w.$]+)", failure.output)
     if said and said[1] in bitcode.functions:
         return said[1]
-    suspects = list(message["only"] or bitcode.functions)  # type: ignore[call-overload]
-    trial = {**message, "keep": None, "sections": False}
-    while len(suspects) > 1:
-        half = suspects[: len(suspects) // 2]
+
+    def dies(only: list[str]) -> bool:
+        trial = {**message, "only": only, "keep": None, "sections": False}
         try:
             pool.request(
-                {**trial, "only": half},
+                trial,
                 [bitcode.data],
-                deadline_s=min(deadline_s, 30.0),
+                deadline_s=min(deadline_s, TRIAL_S),
                 llvm_options=options.global_options,
             )
-            suspects = suspects[len(half) :]
         except WorkerFailure:
-            suspects = half
-    named = ir.mentions(failure.output, bitcode.functions)
-    return suspects[0] if suspects else (named[0] if named else None)
+            return True
+        return False
+
+    only = message["only"]
+    suspects = list(only if isinstance(only, list) else bitcode.functions)
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        suspects = half if dies(half) else suspects[len(half) :]
+    return suspects[0] if suspects and dies(suspects) else None

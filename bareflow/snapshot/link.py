@@ -34,17 +34,16 @@ from bareflow.snapshot.contents import (
 )
 from bareflow.toolchain import data_root, run, zig
 
-# Each pair with its reason: sections nobody refers to go; equal code is folded where its address is not
-# taken; no debug information, names stay; no page that changes its rights at start.
+# Each pair with its reason: sections nobody refers to go; no debug information, names stay; no page that changes its rights at start.
 # fmt: off
 FLAGS = (
-    "-m", "elf_x86_64", "-static", "--build-id=none", "--gc-sections", "--icf=safe", "--strip-debug", "-O2",
+    "-m", "elf_x86_64", "-static", "--build-id=none", "--gc-sections", "--strip-debug", "-O2",
     "-z", "norelro", "-z", "max-page-size=4096", "-z", "noexecstack", "--no-warn-symbol-ordering",
     "--color-diagnostics=never", "--error-limit=50",
 )
 # fmt: on
 _UNDEFINED = re.compile(r"error: undefined(?: hidden)? symbol: (\S+)((?:\n>>> .*)*)")
-_REFERENCE = re.compile(r"referenced by .*?(?:\(([^()]+)\)|([\w.]+\.o))")
+_REFERENCE = re.compile(r":\(([^()]+)\)")
 _MAX_NAMED = 5
 
 
@@ -145,8 +144,7 @@ def explain(name: str, output: str) -> LinkError:
     undefined: dict[str, str] = {}
     for match in _UNDEFINED.finditer(output):
         who = _REFERENCE.search(match[2])
-        place = (who[1] or who[2] or "").removeprefix(".text.") if who else ""
-        undefined.setdefault(match[1], place)
+        undefined.setdefault(match[1], who[1].removeprefix(".text.") if who else "")
     if "main" in undefined:
         return LinkError(f"{name} defines no main().", "A workload starts at main: is a file left out?", output)
     if undefined:
@@ -164,9 +162,8 @@ def explain(name: str, output: str) -> LinkError:
 def _undefined_symbols(name: str, undefined: dict[str, str], output: str) -> LinkError:
     named = [f"{symbol} (used by {place})" if place else symbol for symbol, place in undefined.items()]
     shown = ", ".join(named[:_MAX_NAMED]) + (", …" if len(named) > _MAX_NAMED else "")
-    intrinsic = next((symbol for symbol in undefined if symbol.startswith("llvm.")), None)
-    if intrinsic:
-        return LinkError(f"{name} uses {intrinsic}, an intrinsic that this LLVM does not have: {shown}.", detail=output)
+    if any(symbol.startswith("llvm.") for symbol in undefined):
+        return LinkError(f"{name} uses an intrinsic that this LLVM does not have: {shown}.", detail=output)
     many = f"{len(named)} symbols are" if len(named) > 1 else "one symbol is"
     return LinkError(f"{name} does not link: {many} undefined: {shown}.", "Is a source file left out?", output)
 

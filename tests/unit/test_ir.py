@@ -1,0 +1,72 @@
+"""Edits of IR as text."""
+
+from bareflow.compile import ir
+
+GROUPS = """\
+attributes #0 = { nounwind "frame-pointer"="all" "target-cpu"="x86-64" "target-features"="+cx8,+x87" "tune-cpu"="generic" }
+attributes #1 = { "no-trapping-math"="true" "target-cpu"="x86-64" "target-features"="+avx,+avx2,+cx8,+popcnt,+sse2" }
+"""
+
+
+def test_the_cpu_leaves_the_attribute_groups():
+    text = ir.strip_cpu(GROUPS)
+    assert "target-cpu" not in text
+    assert "tune-cpu" not in text
+    assert "frame-pointer" not in text
+    assert "nounwind" in text
+    assert '"no-trapping-math"="true"' in text
+
+
+def test_features_that_a_function_asked_for_stay_on_top_of_the_target():
+    text = ir.strip_cpu(GROUPS)
+    assert ir.has_own_features(text)
+    assert '"target-features"="+avx,+avx2,+popcnt"' in text
+    assert '"target-features"="+sse4.2,+avx,+avx2,+popcnt"' in ir.add_target_features(text, "+sse4.2")
+
+
+def test_text_outside_of_attribute_groups_is_untouched():
+    line = '@s = constant [20 x i8] c" \\22target-cpu\\22=\\22x\\22"\n'
+    assert ir.strip_cpu(line) == line
+
+
+def test_fmuladd_becomes_two_operations():
+    text = "  %9 = tail call double @llvm.fmuladd.f64(double %1, double 2.000000e+00, double %r)\n"
+    assert ir.split_fmuladd(text) == (
+        '  %"product.9" = fmul double %1, 2.000000e+00\n  %9 = fadd double %"product.9", %r\n'
+    )
+
+
+def test_fmuladd_keeps_fast_math_flags_and_vectors():
+    args = "<2 x float> %a, <2 x float> <float 1.0, float 2.0>, <2 x float> %c"
+    text = f"  %x = call fast <2 x float> @llvm.fmuladd.v2f32({args}), !fpmath !2"
+    assert ir.split_fmuladd(text) == (
+        '  %"product.x" = fmul fast <2 x float> %a, <float 1.0, float 2.0>\n'
+        '  %x = fadd fast <2 x float> %"product.x", %c'
+    )
+
+
+def test_every_function_gets_a_section_and_cold_ones_the_last():
+    text = (
+        "define dso_local i32 @main(i32 noundef %0) local_unnamed_addr #0 {\n"
+        'define internal fastcc void @"odd name"(ptr byval(%struct.s) align 8 %0) unnamed_addr #1 align 16 !prof !3 {\n'
+        'define void @placed() #0 section "mine" {\n'
+    )
+    lines = ir.add_sections(text, cold=["odd name"]).splitlines()
+    assert lines[0].endswith('local_unnamed_addr #0 section ".text.main" {')
+    assert lines[1].endswith('#1 section ".text_cold.odd name" align 16 !prof !3 {')
+    assert lines[2] == 'define void @placed() #0 section "mine" {'
+
+
+def test_the_source_is_named_once():
+    text = '; ModuleID = "x"\nsource_filename = "/home/me/a.c"\n@a = global i32 0\n'
+    assert ir.name_source(text, "workload:a").count("source_filename") == 1
+    assert ir.name_source(text, "workload:a").startswith('source_filename = "workload:a"\n')
+
+
+def test_names_in_assembly_are_found():
+    text = (
+        'module asm ".globl helper"\n  call void asm sideeffect "call other_one", "~{memory}"()\n  call void @plain()\n'
+    )
+    found = ir.named_in_assembly(text)
+    assert {"helper", "other_one"} <= found
+    assert "plain" not in found
