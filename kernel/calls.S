@@ -60,7 +60,7 @@ calls:
     CALL 217, getdents64, 2
     CALL 79,  getcwd, 1
     CALL 7,   poll, 1
-    CALL 271, poll, 5                   /* ppoll */
+    CALL 271, ppoll, 5
 #endif
 #ifdef CONFIG_CLOCK
     CALL 228, clock_gettime, 2

@@ -8,7 +8,7 @@
 
 static uint64_t written;
 static struct text_mark mark; /* not sent yet, so that neighbours become one */
-static int waiting; /* an input byte that was looked at; -1: none */
+static int waiting;           /* an input byte that was looked at; -1: none */
 
 void console_init(void) {
     const uint8_t begin[] = {CONSOLE_MARK >> 16 & 255, CONSOLE_MARK >> 8 & 255, CONSOLE_MARK & 255};

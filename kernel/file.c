@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* File descriptors: the console as 0, 1 and 2, and the image's files, which are read-only. */
-#include "kernel.h"
+#include "file.h"
 
-enum kind { FREE, CONSOLE_IN, CONSOLE_OUT, CONSOLE_ERROR, FILE, FOLDER };
-
-#ifdef CONFIG_FILES
-#define DESCRIPTORS 64
-#else
-#define DESCRIPTORS 3
-#endif
-
-/* What a descriptor stands for; dup makes two stand for one, with a common offset. */
-struct description {
-    enum kind kind;
-    uint32_t users, cursor, flags;
-    uint64_t offset;
-    struct fat16_file file;
-};
-
-static struct description descriptions[DESCRIPTORS];
-static uint8_t descriptors[DESCRIPTORS]; /* index of the description, plus one */
+struct description descriptions[DESCRIPTORS];
+uint8_t descriptors[DESCRIPTORS];
 
 /* Static data is zero at first, so the console's descriptors are made on first use. */
-static struct description *lookup(uint64_t fd) {
+struct description *description_of(uint64_t fd) {
     if (!descriptions[0].users)
         for (unsigned i = 0; i < 3; i++) {
             descriptions[i].kind = CONSOLE_IN + i;
@@ -32,32 +16,18 @@ static struct description *lookup(uint64_t fd) {
     return fd < DESCRIPTORS && descriptors[fd] ? &descriptions[descriptors[fd] - 1] : NULL;
 }
 
-#ifdef CONFIG_FILES
-static int64_t error_of(int64_t fat_error) {
-    return fat_error == FAT16_ENOENT ? -ENOENT : fat_error == FAT16_ENOTDIR ? -ENOTDIR : -EIO;
-}
-
-static int64_t read_at(struct description *d, void *bytes, uint64_t count, uint64_t offset) {
-    const int64_t got = fat16_read(volume(), &d->file, offset, bytes, count);
-    return got < 0 ? error_of(got) : got;
-}
-#endif
-
 static int64_t read_some(struct description *d, void *bytes, uint64_t count) {
     if (!d)
         return -EBADF;
     if (d->kind == CONSOLE_IN)
         return console_read(bytes, count);
 #ifdef CONFIG_FILES
-    if (d->kind == FOLDER)
-        return -EISDIR;
-    if (d->kind == FILE) {
-        const int64_t got = read_at(d, bytes, count, d->offset);
-        d->offset += got > 0 ? (uint64_t)got : 0;
-        return got;
-    }
-#endif
+    const int64_t got = file_read(d, bytes, count, d->offset);
+    d->offset += got > 0 ? (uint64_t)got : 0;
+    return got;
+#else
     return -EBADF;
+#endif
 }
 
 static int64_t write_some(struct description *d, const void *bytes, uint64_t count) {
@@ -68,16 +38,16 @@ static int64_t write_some(struct description *d, const void *bytes, uint64_t cou
 }
 
 int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
-    return read_some(lookup(fd), bytes, count);
+    return read_some(description_of(fd), bytes, count);
 }
 
 int64_t sys_write(uint64_t fd, const void *bytes, uint64_t count) {
-    return write_some(lookup(fd), bytes, count);
+    return write_some(description_of(fd), bytes, count);
 }
 
 /* Calls `move` for each piece until one is short. */
 static int64_t each(uint64_t fd, const struct iovec *pieces, uint64_t count, bool writing) {
-    struct description *const d = lookup(fd);
+    struct description *const d = description_of(fd);
     int64_t total = 0;
     if (count > 1024)
         return -EINVAL;
@@ -105,15 +75,15 @@ int64_t sys_writev(uint64_t fd, const struct iovec *pieces, uint64_t count) {
 
 /* Neither console nor file is a terminal: output is buffered as into a pipe. */
 int64_t sys_ioctl(uint64_t fd) {
-    return lookup(fd) ? -ENOTTY : -EBADF;
+    return description_of(fd) ? -ENOTTY : -EBADF;
 }
 
 int64_t sys_close(uint64_t fd) {
-    struct description *const d = lookup(fd);
+    struct description *const d = description_of(fd);
     if (!d)
         return -EBADF;
     descriptors[fd] = 0;
-    d->users--; /* the console's own stay, so that a kernel without files can reopen nothing wrongly */
+    d->users--;
     return 0;
 }
 

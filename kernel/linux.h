@@ -73,6 +73,9 @@
 #define ARCH_GET_GS 0x1004
 
 #define CLOCK_REALTIME 0
+#define CLOCK_MONOTONIC 1
+#define CLOCK_REALTIME_COARSE 5
+#define CLOCK_TAI 11
 #define TIMER_ABSTIME 1
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1

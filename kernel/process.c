@@ -120,3 +120,36 @@ void random_bytes(uint8_t *bytes, size_t count) {
     while (count--)
         *bytes++ = (uint8_t)random_word();
 }
+
+#ifdef CONFIG_PROCESS
+int64_t sys_getrandom(uint8_t *bytes, uint64_t count) {
+    random_bytes(bytes, count);
+    return (int64_t)count;
+}
+
+/* Programs look for Linux, whose calls these are. */
+int64_t sys_uname(struct utsname *out) {
+    memset(out, 0, sizeof *out);
+    memcpy(out->sysname, "Linux", 6);
+    memcpy(out->nodename, "bareflow", 9);
+    memcpy(out->release, "6.1.0-bareflow", 15);
+    memcpy(out->version, "#1", 3);
+    memcpy(out->machine, "x86_64", 7);
+    return 0;
+}
+
+int64_t sys_getrlimit(uint64_t which, struct rlimit *out) {
+    if (which > 15)
+        return -EINVAL;
+    out->current = which == RLIMIT_STACK ? stack_size : which == RLIMIT_NOFILE ? 64 : ~0ull;
+    out->maximum = out->current;
+    return 0;
+}
+
+int64_t sys_prlimit64(uint64_t who, uint64_t which, const struct rlimit *wanted, struct rlimit *old) {
+    (void)who;
+    if (wanted)
+        return -EPERM;
+    return old ? sys_getrlimit(which, old) : 0;
+}
+#endif
