@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bareflow.layouts.boot import BOOT
+from bareflow.layouts.bytecode import BYTECODE
 from bareflow.layouts.growth import GROWTH
 from bareflow.layouts.memmap import MEMMAP
 from bareflow.layouts.profile import PROFILE
@@ -10,4 +11,4 @@ from bareflow.layouts.snapshot import SNAPSHOT
 from bareflow.layouts.verdict import VERDICT
 from bareflow.layouts.wire import WIRE
 
-ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE, GROWTH, PROFILE)
+ALL = (MEMMAP, VERDICT, BOOT, SNAPSHOT, WIRE, BYTECODE, GROWTH, PROFILE)

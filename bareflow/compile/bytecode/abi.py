@@ -1,0 +1,162 @@
+"""Where the System V AMD64 ABI passes arguments and results, slot by slot.
+
+Source: System V Application Binary Interface, AMD64, section 3.2.3. clang has already split structs into
+scalars, byval memory and sret pointers, so only registers and stack words remain to be numbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bareflow.compile.bytecode import ir
+from bareflow.compile.bytecode.vcode import Ref
+from bareflow.layouts.bytecode import BYTECODE, PLACE
+
+_MAX_LEAVES = 64
+_GPRS, _XMMS = 6, 8
+_INTEGER, _FLOAT = 1, 2
+_MAX_ARGUMENTS = next(c.value for c in BYTECODE.constants if c.name == "BYTECODE_MAX_ARGUMENTS")
+
+
+def is_wide(kind: ir.Type) -> bool:
+    """Whether a scalar takes two slots."""
+    return kind.kind == "int" and kind.bits > 64
+
+
+def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
+    """The scalars of a type, with their byte offsets.
+
+    Raises:
+        RefusedError: for a type that no slot can hold.
+    """
+    if kind.kind == "void":
+        return []
+    if kind.kind == "int" and kind.bits > 128:
+        raise ir.RefusedError(f"integer of {kind.bits} bits")
+    if kind.kind in {"int", "float", "double", "ptr"} or is_float_pair(kind):
+        return [(kind, 0)]
+    if kind.kind == "struct":
+        parts = zip(kind.members, kind.offsets, strict=False)
+    elif kind.kind == "array" and kind.count <= _MAX_LEAVES:
+        parts = zip(kind.members * kind.count, range(0, kind.size or 1, kind.members[0].size or 1), strict=False)
+    else:
+        raise ir.RefusedError("vector type" if kind.kind == "vector" else f"type {kind}")
+    found = [(leaf, at + offset) for member, at in parts for leaf, offset in leaf_types(member)]
+    if len(found) > _MAX_LEAVES:
+        raise ir.RefusedError("large aggregate value")
+    return found
+
+
+def is_float_pair(kind: ir.Type) -> bool:
+    """Whether it is <2 x float>, which clang makes of small structs at calls; one slot holds it."""
+    return kind.kind == "vector" and kind.count == 2 and kind.members[0].kind == "float"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A `bytecode_place`: where one slot travels."""
+
+    place: int
+    index: int
+    bits: int = 64
+    extend: int = 0
+    kind: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A `bytecode_signature`: the places of the arguments and results."""
+
+    arguments: tuple[Place, ...]
+    results: tuple[Place, ...]
+    stack_words: int
+    vectors: int
+    variadic: bool
+
+
+class _Assigner:
+    """Hands out registers and stack words in order."""
+
+    def __init__(self) -> None:
+        self.gprs = self.xmms = self.words = 0
+        self.places: list[Place] = []
+
+    def all(self, arguments: Iterable[ir.Argument]) -> None:
+        for argument in arguments:
+            if argument.byval is not None:
+                self.byval(argument.byval, argument.align)
+                continue
+            for leaf, _ in leaf_types(argument.type):
+                self.scalar(leaf, sign=argument.sign)
+
+    def scalar(self, kind: ir.Type, *, sign: bool) -> None:
+        if is_wide(kind):
+            self._wide()
+        elif kind.kind in {"float", "double"} or is_float_pair(kind):
+            bits = 32 if kind.kind == "float" else 64
+            self._one(PLACE["xmm"], bits=bits, extend=0, kind=0 if is_float_pair(kind) else _FLOAT)
+        else:
+            value_kind = 0 if kind.kind == "ptr" else _INTEGER
+            self._one(PLACE["gpr"], bits=kind.bits or 64, extend=int(sign), kind=value_kind)
+
+    def _one(self, place: int, *, bits: int, extend: int, kind: int) -> None:
+        if place == PLACE["gpr"] and self.gprs < _GPRS:
+            self.places.append(Place(place, self.gprs, bits, extend, kind))
+            self.gprs += 1
+        elif place == PLACE["xmm"] and self.xmms < _XMMS:
+            self.places.append(Place(place, self.xmms, bits, extend, kind))
+            self.xmms += 1
+        else:
+            self.places.append(Place(PLACE["stack"], self.words, bits, extend, kind))
+            self.words += 1
+
+    def _wide(self) -> None:
+        """A 128-bit integer is never split between a register and the stack."""
+        if self.gprs + 2 <= _GPRS:
+            self.places += [Place(PLACE["gpr"], self.gprs), Place(PLACE["gpr"], self.gprs + 1)]
+            self.gprs += 2
+            return
+        self.words += self.words & 1
+        self.places += [Place(PLACE["stack"], self.words), Place(PLACE["stack"], self.words + 1)]
+        self.words += 2
+
+    def byval(self, kind: ir.Type, align: int) -> None:
+        step = max(8, align) // 8
+        self.words = -(-self.words // step) * step
+        self.places.append(Place(PLACE["byval"], self.words, size=kind.size))
+        self.words += -(-kind.size // 8)
+
+
+def make_signature(arguments: Iterable[ir.Argument], returns: ir.Type, *, sign: bool, variadic: bool) -> Signature:
+    """The signature of a function or call.
+
+    Raises:
+        RefusedError: for types that do not travel in these registers.
+    """
+    assigner = _Assigner()
+    assigner.all(arguments)
+    if len(assigner.places) > _MAX_ARGUMENTS:
+        raise ir.RefusedError(f"{len(assigner.places)} arguments")
+    results = _Assigner()
+    for leaf, _ in leaf_types(returns):
+        results.scalar(leaf, sign=sign)
+    if results.gprs > 2 or results.xmms > 2 or results.words:
+        raise ir.RefusedError("result in more than two registers of a kind")
+    return Signature(tuple(assigner.places), tuple(results.places), (assigner.words + 1) & ~1, assigner.xmms, variadic)
+
+
+def named_counts(parameters: Iterable[ir.Argument]) -> tuple[int, int, int]:
+    """General registers, vector registers and stack words that the named parameters take."""
+    assigner = _Assigner()
+    assigner.all(parameters)
+    return assigner.gprs, assigner.xmms, assigner.words
+
+
+def slot_words(kind: ir.Type, refs: Sequence[Ref]) -> list[Ref]:
+    """A value's leaves as single slots: a wide one counts twice."""
+    found: list[Ref] = []
+    for (leaf, _), ref in zip(leaf_types(kind), refs, strict=True):
+        found += [ref, ref.next()] if is_wide(leaf) else [ref]
+    return found

@@ -1,0 +1,159 @@
+"""Gives every virtual register its slots: liveness by data flow, copies coalesced, first fit.
+
+Live ranges are integers used as sets of positions. Instruction p reads at position 2p and writes at
+2p + 1, so a result may take the slot of an operand that dies there: the interpreter reads before it writes.
+"""
+
+from __future__ import annotations
+
+from bareflow.compile.bytecode.ir import RefusedError
+from bareflow.compile.bytecode.vcode import PCOPY, Ref, Reg, VFunction
+from bareflow.layouts.bytecode import BYTECODE
+
+_MAX_SLOTS = next(c.value for c in BYTECODE.constants if c.name == "BYTECODE_MAX_SLOTS")
+
+
+def allocate_slots(function: VFunction) -> int:
+    """Set `slot` of every register; return the number of slots, one scratch slot included as the last.
+
+    Raises:
+        RefusedError: for a frame that 16-bit slot numbers cannot address.
+    """
+    ranges = _live_ranges(function)
+    at = 0
+    for reg in function.parameters:
+        reg.slot = at
+        at += reg.size
+        ranges[reg.number] |= 1
+    groups = _Groups(function, ranges)
+    for block in function.blocks:
+        for ins in block:
+            if ins.op == PCOPY:
+                for target, source in zip(ins.targets, ins.sources, strict=True):
+                    groups.try_merge(target, source)
+            elif ins.op == "mov" and isinstance(ins.a, Ref) and isinstance(ins.b, Ref):
+                groups.try_merge(ins.a, ins.b)
+    slots = _first_fit(function, groups, at)
+    if slots + 1 > _MAX_SLOTS:
+        raise RefusedError(f"frame of {slots} slots")
+    return slots + 1
+
+
+def _bits(value: int) -> list[int]:
+    """The numbers of the bits that are set."""
+    found: list[int] = []
+    while value:
+        low = value & -value
+        found.append(low.bit_length() - 1)
+        value ^= low
+    return found
+
+
+def _live_out(function: VFunction) -> dict[str, int]:
+    """Registers live behind each block, as sets in integers."""
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for block in function.blocks:
+        read = written = 0
+        for ins in block:
+            for ref in ins.uses():
+                read |= (1 << ref.reg.number) & ~written
+            for ref in ins.defs():
+                written |= 1 << ref.reg.number
+        reads[block.label], writes[block.label] = read, written
+    labels = [block.label for block in function.blocks]
+    successors = {block.label: {to for ins in block.ending for to in ins.labels()} for block in function.blocks}
+    live_in = dict(reads)
+    live_out = dict.fromkeys(labels, 0)
+    changed = True
+    while changed:
+        changed = False
+        for label in reversed(labels):
+            out = 0
+            for successor in successors[label]:
+                out |= live_in[successor]
+            if out != live_out[label]:
+                live_out[label] = out
+                live_in[label] = reads[label] | (out & ~writes[label])
+                changed = True
+    return live_out
+
+
+def _live_ranges(function: VFunction) -> list[int]:
+    """The positions at which each register holds a value that is still needed."""
+    ranges = [0] * len(function.registers)
+    live_out = _live_out(function)
+    position = 1
+    for block in function.blocks:
+        code = list(block)
+        first, last = 2 * position, 2 * (position + len(code))
+        position += len(code)
+        alive = dict.fromkeys(_bits(live_out[block.label]), last)
+        for at in range(len(code) - 1, -1, -1):
+            here = first + 2 * at
+            for ref in code[at].defs():
+                end = alive.pop(ref.reg.number, here + 1)
+                ranges[ref.reg.number] |= ((1 << (end - here)) - 1) << (here + 1)
+            for ref in code[at].uses():
+                alive.setdefault(ref.reg.number, here)
+        for number, end in alive.items():
+            ranges[number] |= ((1 << (end - first + 1)) - 1) << first
+    for reg in function.parameters:  # one that is read at all is alive from the call on
+        ranges[reg.number] |= 0b11 if ranges[reg.number] else 0
+    return ranges
+
+
+class _Groups:
+    """Registers merged because one is a copy of the other and they never live together."""
+
+    def __init__(self, function: VFunction, ranges: list[int]) -> None:
+        self.parent = list(range(len(function.registers)))
+        self.registers = function.registers
+        self.ranges = ranges
+
+    def find(self, number: int) -> int:
+        while self.parent[number] != number:
+            self.parent[number] = self.parent[self.parent[number]]
+            number = self.parent[number]
+        return number
+
+    def try_merge(self, target: Ref, source: Ref) -> None:
+        if target.reg.size != 1 or source.reg.size != 1:
+            return
+        first, second = self.find(target.reg.number), self.find(source.reg.number)
+        if first == second or self.ranges[first] & self.ranges[second]:
+            return
+        if self.registers[first].slot >= 0:
+            if self.registers[second].slot >= 0:
+                return
+            first, second = second, first
+        self.parent[first] = second
+        self.ranges[second] |= self.ranges[first]
+
+
+def _first_fit(function: VFunction, groups: _Groups, reserved: int) -> int:
+    """Place groups in the order in which they begin; return the number of slots."""
+    taken = [0] * reserved
+    roots: list[Reg] = []
+    for reg in function.registers:
+        if groups.find(reg.number) != reg.number:
+            continue
+        if reg.slot >= 0:
+            for at in range(reg.slot, reg.slot + reg.size):
+                taken[at] |= groups.ranges[reg.number]
+        elif groups.ranges[reg.number]:
+            roots.append(reg)
+    ranges = groups.ranges
+    roots.sort(key=lambda reg: (ranges[reg.number] & -ranges[reg.number]).bit_length())
+    for reg in roots:
+        mask = ranges[reg.number]
+        at = 0
+        while any(taken[slot] & mask for slot in range(at, min(at + reg.size, len(taken)))):
+            at += 1
+        taken += [0] * (at + reg.size - len(taken))
+        for slot in range(at, at + reg.size):
+            taken[slot] |= mask
+        reg.slot = at
+    for reg in function.registers:
+        reg.slot = groups.registers[groups.find(reg.number)].slot
+    return len(taken)

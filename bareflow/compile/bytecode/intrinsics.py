@@ -1,0 +1,302 @@
+"""Lowers the LLVM intrinsics that C programs contain (LLVM Language Reference, "Intrinsic Functions")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bareflow.compile.bytecode import ir
+from bareflow.compile.bytecode.abi import is_wide
+from bareflow.compile.bytecode.builder import MASK64, Builder
+from bareflow.compile.bytecode.floats import sign_bit, suffix
+from bareflow.compile.bytecode.integers import mask_wide, sign_wide
+from bareflow.compile.bytecode.vcode import Ref
+from bareflow.layouts.bytecode import ARITH
+
+_NOTHING = frozenset(
+    [
+        "lifetime.start",
+        "lifetime.end",
+        "assume",
+        "va_end",
+        "prefetch",
+        "donothing",
+        "sideeffect",
+        "dbg.declare",
+        "dbg.value",
+        "dbg.label",
+        "experimental.noalias.scope.decl",
+        "invariant.start",
+        "invariant.end",
+        "pseudoprobe",
+    ]
+)
+_FIRST = frozenset({"expect", "expect.with.probability", "launder.invariant.group", "strip.invariant.group"})
+_FIRST |= {"ssa.copy", "annotation", "ptr.annotation", "arithmetic.fence"}
+# Intrinsics that are a function of the C library, by the name of the double version.
+_LIBRARY = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "cosh",
+        "tanh",
+        "exp",
+        "exp2",
+        "exp10",
+        "log",
+        "log2",
+        "log10",
+        "pow",
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "nearbyint",
+        "round",
+        "roundeven",
+        "fma",
+        "ldexp",
+    ]
+)
+_LIBRARY_NAMES = {"minnum": "fmin", "maxnum": "fmax", "lrint": "lrint", "llrint": "llrint", "lround": "lround"}
+_LIBRARY_NAMES |= {"llround": "llround"} | {name: name for name in _LIBRARY}
+_SATURATING = {"sadd.sat": "sadd", "uadd.sat": "uadd", "ssub.sat": "ssub", "usub.sat": "usub"}
+
+
+def lower_intrinsic(b: Builder, ins: ir.Instruction, name: str) -> list[Ref]:
+    """Lower a call of `llvm.NAME…`; `name` comes without the prefix.
+
+    Raises:
+        RefusedError: naming an intrinsic that has no lowering.
+    """
+    base = _base_name(name)
+    if base in _NOTHING:
+        return [b.const(0)] if base == "invariant.start" else []
+    operands = [argument.operand for argument in ins.arguments if argument.operand is not None]
+    if base in _FIRST:
+        return b.leaves(operands[0])
+    if base in _LIBRARY_NAMES:
+        return [_library(b, ins, _LIBRARY_NAMES[base], operands)]
+    if base in _SIMPLE:
+        return _SIMPLE[base](b, ins, operands)
+    raise ir.RefusedError(f"intrinsic llvm.{base}")
+
+
+def _base_name(name: str) -> str:
+    """The name without its type suffixes (`.i32`, `.p0.p0.i64`, `.f64`)."""
+    parts = name.split(".")
+    while len(parts) > 1 and parts[-1][0] in "ipfv" and parts[-1].lstrip("ipfv")[:1].isdigit():
+        parts.pop()
+    return ".".join(parts)
+
+
+def _library(b: Builder, ins: ir.Instruction, name: str, operands: list[ir.Operand]) -> Ref:
+    letter = suffix(operands[0].type)
+    arguments = [(operand.type, b.ref(operand)) for operand in operands]
+    return b.library(name + ("f" if letter == "f" else ""), ins.type, arguments)
+
+
+def _memory(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    callee = ins.operands[0]
+    word = callee.name.split(".")[1] if isinstance(callee, ir.Global) else ""
+    length = operands[2]
+    if word == "memcpy" and isinstance(length, ir.Constant):
+        b.emit("memcpy-i", b.ref(operands[0]), b.ref(operands[1]), imm=length.value)
+    else:
+        b.emit(word, b.ref(operands[0]), b.ref(operands[1]), b.ref(length))
+    return []
+
+
+def _narrow(kind: ir.Type, what: str) -> int:
+    """The width of an integer of at most 64 bits."""
+    if kind.kind != "int" or kind.bits > 64:
+        raise ir.RefusedError(f"{what} of {kind}")
+    return kind.bits
+
+
+def _count(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    word = _word(ins)
+    value = b.ref(operands[0])
+    if is_wide(ins.type):
+        if word != "ctpop":
+            raise ir.RefusedError(f"{word} of {ins.type}")
+        total = b.op("add64", b.op("ctpop", value), b.op("ctpop", value.next()))
+        return [b.wide(total, b.const(0))]
+    if word == "ctpop":
+        return [b.op("ctpop", value)]
+    return [b.op(word, value, imm=_narrow(ins.type, word))]
+
+
+def _word(ins: ir.Instruction) -> str:
+    callee = ins.operands[0]
+    return _base_name(callee.name[5:]) if isinstance(callee, ir.Global) else ""
+
+
+def _bswap(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    value = b.ref(operands[0])
+    if is_wide(ins.type):
+        return [b.wide(b.op("bswap", value.next(), imm=0), b.op("bswap", value, imm=0))]
+    return [b.op("bswap", value, imm=64 - ins.type.bits)]
+
+
+def _funnel(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    bits = _narrow(ins.type, _word(ins))
+    high, low, amount = (b.ref(operand) for operand in operands)
+    return [b.op(_word(ins), high, low, d=amount, e=bits)]
+
+
+def _overflow(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    kind = ARITH[_word(ins).split(".")[0]]
+    bits = _narrow(operands[0].type, "overflow check")
+    result = b.reg(2)
+    b.emit("overflow", result, b.ref(operands[0]), b.ref(operands[1]), d=kind, e=bits)
+    return [result, result.next()]
+
+
+def _saturate(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    kind = ARITH[_SATURATING[_word(ins)]]
+    bits = _narrow(ins.type, "saturating arithmetic")
+    return [b.op("saturate", b.ref(operands[0]), b.ref(operands[1]), d=kind, e=bits)]
+
+
+def _extremum(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    word = _word(ins)
+    bits = ins.type.bits
+    left, right = (b.ref(operand) for operand in operands)
+    seen = [left, right]
+    if bits > 64:
+        if word[0] == "s":
+            seen = [sign_wide(b, left, bits), sign_wide(b, right, bits)]
+        less = b.op("set-slt128" if word[0] == "s" else "set-ult128", *seen)
+    elif word[0] == "u":
+        less = b.op("set-ult", left, right)
+    else:
+        less = b.op("set-slt64", *(b.signed(ref, bits) for ref in seen))
+    first, second = (left, right) if word.endswith("min") else (right, left)
+    low = b.op("select", less, first, d=second)
+    return [b.wide(low, b.op("select", less, first.next(), d=second.next())) if bits > 64 else low]
+
+
+def _abs(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    value = b.ref(operands[0])
+    bits = ins.type.bits
+    if bits > 64:
+        zero = b.wide(b.const(0), b.const(0))
+        negated = b.reg(2)
+        b.emit("sub128", negated, zero, value)
+        negated = mask_wide(b, negated, bits)
+        less = b.op("set-slt128", sign_wide(b, value, bits), zero)
+        low = b.op("select", less, negated, d=value)
+        return [b.wide(low, b.op("select", less, negated.next(), d=value.next()))]
+    less = b.op("set-slt64-i", b.signed(value, bits), imm=0)
+    return [b.op("select", less, b.mask(b.op("rsub64-i", value, imm=0), ins.type), d=value)]
+
+
+def _fabs(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op("and-i", b.ref(operands[0]), imm=sign_bit(ins.type) - 1)]
+
+
+def _copysign(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    sign = sign_bit(ins.type)
+    magnitude = b.op("and-i", b.ref(operands[0]), imm=sign - 1)
+    return [b.op("or", magnitude, b.op("and-i", b.ref(operands[1]), imm=sign))]
+
+
+def _sqrt(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op(f"sqrt{suffix(ins.type)}", b.ref(operands[0]))]
+
+
+def _muladd(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    first, second, third = (b.ref(operand) for operand in operands)
+    return [b.op(f"muladd{suffix(ins.type)}", first, second, d=third)]
+
+
+def _fpclass(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    classes = operands[1]
+    number = classes.value if isinstance(classes, ir.Constant) else 0
+    return [b.op(f"fpclass{suffix(operands[0].type)}", b.ref(operands[0]), imm=number)]
+
+
+def _powi(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    name = "__powisf2" if suffix(ins.type) == "f" else "__powidf2"
+    return [b.library(name, ins.type, [(operand.type, b.ref(operand)) for operand in operands])]
+
+
+def _objectsize(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    smallest = operands[1]
+    unknown = 0 if isinstance(smallest, ir.Constant) and smallest.value else MASK64
+    return [b.mask(b.const(unknown), ins.type)]
+
+
+def _false(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    return [b.const(0)]
+
+
+def _stacksave(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op("stacksave")]
+
+
+def _stackrestore(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    b.emit("stackrestore", b.ref(operands[0]))
+    return []
+
+
+def _trap(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    b.emit("trap")
+    return []
+
+
+def _tsc(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op("tsc")]
+
+
+def _va_start(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    if b.named is None:
+        raise ir.RefusedError("va_start in a function that is not variadic")
+    gprs, xmms, words = b.named
+    b.emit("va-start", b.ref(operands[0]), d=8 * gprs | (48 + 16 * xmms) << 16, e=8 * words)
+    return []
+
+
+def _va_copy(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    b.emit("memcpy-i", b.ref(operands[0]), b.ref(operands[1]), imm=24)
+    return []
+
+
+def _ptrmask(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op("and", b.ref(operands[0]), b.ref(operands[1]))]
+
+
+_Lowering = Callable[[Builder, ir.Instruction, list[ir.Operand]], list[Ref]]
+_SIMPLE: dict[str, _Lowering] = {
+    **dict.fromkeys(("memcpy", "memmove", "memset", "memcpy.inline", "memset.inline"), _memory),
+    **dict.fromkeys(("ctpop", "ctlz", "cttz", "bitreverse"), _count),
+    **dict.fromkeys(("fshl", "fshr"), _funnel),
+    **dict.fromkeys((f"{name}.with.overflow" for name in ARITH.members), _overflow),
+    **dict.fromkeys(_SATURATING, _saturate),
+    **dict.fromkeys(("smax", "smin", "umax", "umin"), _extremum),
+    "bswap": _bswap,
+    "abs": _abs,
+    "fabs": _fabs,
+    "copysign": _copysign,
+    "sqrt": _sqrt,
+    "fmuladd": _muladd,
+    "is.fpclass": _fpclass,
+    "powi": _powi,
+    "objectsize": _objectsize,
+    "is.constant": _false,
+    "stacksave": _stacksave,
+    "stackrestore": _stackrestore,
+    "trap": _trap,
+    "debugtrap": _trap,
+    "ubsantrap": _trap,
+    "readcyclecounter": _tsc,
+    "va_start": _va_start,
+    "va_copy": _va_copy,
+    "ptrmask": _ptrmask,
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/* The interpreter's bytecode. Generated from bareflow/layouts/bytecode.py: do not edit. */
+/* clang-format off */
+#ifndef BAREFLOW_GEN_BYTECODE_H
+#define BAREFLOW_GEN_BYTECODE_H
+
+/* of opcodes and tables */
+#define BYTECODE_VERSION 1
+/* a symbol that is no interpreted function */
+#define BYTECODE_NATIVE 0xffffffff
+/* entries in a value table */
+#define BYTECODE_VALUE_ENTRIES 4
+/* bytes from one native entry thunk to the next */
+#define BYTECODE_THUNK_SIZEOF 16
+/* slots in a frame; a larger function is refused */
+#define BYTECODE_MAX_SLOTS 0xfde8
+/* argument slots; a call with more is refused */
+#define BYTECODE_MAX_ARGUMENTS 255
+
+/* What an instruction does. */
+#define OP_CONST 0 /* a = immediate */
+#define OP_SYM 1 /* a = address of symbol d, plus signed e */
+#define OP_MOV 2 /* a = b */
+#define OP_MOV2 3 /* a = b, then c = d; made after allocation, where neither disturbs the other */
+#define OP_FRAME 4 /* a = address of this call's memory plus immediate */
+#define OP_ADD32 5 /* a = b add32 c */
+#define OP_ADD64 6 /* a = b add64 c */
+#define OP_SUB32 7 /* a = b sub32 c */
+#define OP_SUB64 8 /* a = b sub64 c */
+#define OP_MUL32 9 /* a = b mul32 c */
+#define OP_MUL64 10 /* a = b mul64 c */
+#define OP_SHL32 11 /* a = b shl32 c */
+#define OP_SHL64 12 /* a = b shl64 c */
+#define OP_ASHR32 13 /* a = b ashr32 c */
+#define OP_ASHR64 14 /* a = b ashr64 c */
+#define OP_SDIV32 15 /* a = b sdiv32 c */
+#define OP_SDIV64 16 /* a = b sdiv64 c */
+#define OP_SREM32 17 /* a = b srem32 c */
+#define OP_SREM64 18 /* a = b srem64 c */
+#define OP_AND 19 /* a = b and c */
+#define OP_OR 20 /* a = b or c */
+#define OP_XOR 21 /* a = b xor c */
+#define OP_LSHR 22 /* a = b lshr c */
+#define OP_UDIV 23 /* a = b udiv c */
+#define OP_UREM 24 /* a = b urem c */
+#define OP_ADD32_I 25 /* a = b add32-i immediate */
+#define OP_ADD64_I 26 /* a = b add64-i immediate */
+#define OP_SUB32_I 27 /* a = b sub32-i immediate */
+#define OP_SUB64_I 28 /* a = b sub64-i immediate */
+#define OP_MUL32_I 29 /* a = b mul32-i immediate */
+#define OP_MUL64_I 30 /* a = b mul64-i immediate */
+#define OP_SHL32_I 31 /* a = b shl32-i immediate */
+#define OP_SHL64_I 32 /* a = b shl64-i immediate */
+#define OP_ASHR32_I 33 /* a = b ashr32-i immediate */
+#define OP_ASHR64_I 34 /* a = b ashr64-i immediate */
+#define OP_SDIV32_I 35 /* a = b sdiv32-i immediate */
+#define OP_SDIV64_I 36 /* a = b sdiv64-i immediate */
+#define OP_SREM32_I 37 /* a = b srem32-i immediate */
+#define OP_SREM64_I 38 /* a = b srem64-i immediate */
+#define OP_AND_I 39 /* a = b and-i immediate */
+#define OP_OR_I 40 /* a = b or-i immediate */
+#define OP_XOR_I 41 /* a = b xor-i immediate */
+#define OP_LSHR_I 42 /* a = b lshr-i immediate */
+#define OP_UDIV_I 43 /* a = b udiv-i immediate */
+#define OP_UREM_I 44 /* a = b urem-i immediate */
+#define OP_RSUB32_I 45 /* a = immediate - b */
+#define OP_RSUB64_I 46 /* a = immediate - b */
+#define OP_SET_EQ 47 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_NE 48 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULT 49 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULE 50 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UGT 51 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UGE 52 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SLT32 53 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SLE32 54 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SGT32 55 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SGE32 56 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SLT64 57 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SLE64 58 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SGT64 59 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_SGE64 60 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OEQ_F 61 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLT_F 62 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLE_F 63 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ONE_F 64 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ORD_F 65 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UEQ_F 66 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULT_F 67 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULE_F 68 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNE_F 69 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNO_F 70 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OEQ_D 71 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLT_D 72 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLE_D 73 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ONE_D 74 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ORD_D 75 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UEQ_D 76 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULT_D 77 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULE_D 78 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNE_D 79 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNO_D 80 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_EQ_I 81 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_NE_I 82 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_ULT_I 83 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_ULE_I 84 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_UGT_I 85 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_UGE_I 86 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SLT32_I 87 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SLE32_I 88 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SGT32_I 89 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SGE32_I 90 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SLT64_I 91 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SLE64_I 92 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SGT64_I 93 /* a = 1 if the comparison of b, immediate holds */
+#define OP_SET_SGE64_I 94 /* a = 1 if the comparison of b, immediate holds */
+#define OP_BR_EQ 95 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_NE 96 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULT 97 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULE 98 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UGT 99 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UGE 100 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SLT32 101 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SLE32 102 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SGT32 103 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SGE32 104 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SLT64 105 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SLE64 106 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SGT64 107 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_SGE64 108 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OEQ_F 109 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OLT_F 110 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OLE_F 111 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ONE_F 112 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ORD_F 113 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UEQ_F 114 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULT_F 115 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULE_F 116 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UNE_F 117 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UNO_F 118 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OEQ_D 119 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OLT_D 120 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_OLE_D 121 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ONE_D 122 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ORD_D 123 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UEQ_D 124 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULT_D 125 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_ULE_D 126 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UNE_D 127 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_UNO_D 128 /* if the comparison of a, b holds: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_EQ_I 129 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_NE_I 130 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_ULT_I 131 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_ULE_I 132 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_UGT_I 133 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_UGE_I 134 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SLT32_I 135 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SLE32_I 136 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SGT32_I 137 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SGE32_I 138 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SLT64_I 139 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SLE64_I 140 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SGT64_I 141 /* the same for a and c, a signed 16-bit number */
+#define OP_BR_SGE64_I 142 /* the same for a and c, a signed 16-bit number */
+#define OP_SELECT 143 /* a = b ? c : d */
+#define OP_SEXT32 144 /* a = b shifted left by immediate, then arithmetically right; to 32 or 64 bits */
+#define OP_SEXT64 145 /* a = b shifted left by immediate, then arithmetically right; to 32 or 64 bits */
+#define OP_ADD128 146 /* a = b add128 c */
+#define OP_SUB128 147 /* a = b sub128 c */
+#define OP_MUL128 148 /* a = b mul128 c */
+#define OP_SHL128 149 /* a = b shl128 c */
+#define OP_LSHR128 150 /* a = b lshr128 c */
+#define OP_ASHR128 151 /* a = b ashr128 c */
+#define OP_SET_EQ128 152 /* a = 1 if the comparison holds */
+#define OP_SET_ULT128 153 /* a = 1 if the comparison holds */
+#define OP_SET_ULE128 154 /* a = 1 if the comparison holds */
+#define OP_SET_SLT128 155 /* a = 1 if the comparison holds */
+#define OP_SET_SLE128 156 /* a = 1 if the comparison holds */
+#define OP_ADDF 157 /* a = b addf c, as float or double */
+#define OP_SUBF 158 /* a = b subf c, as float or double */
+#define OP_MULF 159 /* a = b mulf c, as float or double */
+#define OP_DIVF 160 /* a = b divf c, as float or double */
+#define OP_ADDD 161 /* a = b addd c, as float or double */
+#define OP_SUBD 162 /* a = b subd c, as float or double */
+#define OP_MULD 163 /* a = b muld c, as float or double */
+#define OP_DIVD 164 /* a = b divd c, as float or double */
+#define OP_MULADDF 165 /* a = b * c + d, rounded twice (llvm.fmuladd without a fused instruction) */
+#define OP_MULADDD 166 /* a = b * c + d, rounded twice (llvm.fmuladd without a fused instruction) */
+#define OP_SQRTF 167 /* a = sqrtf(b) */
+#define OP_SQRTD 168 /* a = sqrtd(b) */
+#define OP_FTOD 169 /* a = ftod(b) */
+#define OP_DTOF 170 /* a = dtof(b) */
+#define OP_STOF 171 /* a = stof(b) */
+#define OP_STOD 172 /* a = stod(b) */
+#define OP_S32TOF 173 /* a = s32tof(b) */
+#define OP_S32TOD 174 /* a = s32tod(b) */
+#define OP_UTOF 175 /* a = utof(b) */
+#define OP_UTOD 176 /* a = utod(b) */
+#define OP_FTOS 177 /* a = ftos(b) */
+#define OP_DTOS 178 /* a = dtos(b) */
+#define OP_FTOU 179 /* a = ftou(b) */
+#define OP_DTOU 180 /* a = dtou(b) */
+#define OP_FPCLASSF 181 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
+#define OP_FPCLASSD 182 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
+#define OP_CTPOP 183 /* a = bits set in b */
+#define OP_CTLZ 184 /* a = ctlz of the low immediate bits of b */
+#define OP_CTTZ 185 /* a = cttz of the low immediate bits of b */
+#define OP_BITREVERSE 186 /* a = bitreverse of the low immediate bits of b */
+#define OP_BSWAP 187 /* a = b with bytes swapped, shifted right by immediate */
+#define OP_FSHL 188 /* a = fshl(b, c, amount d) of e bits */
+#define OP_FSHR 189 /* a = fshr(b, c, amount d) of e bits */
+#define OP_OVERFLOW 190 /* a = result, a + 1 = overflow flag; d: ARITH_…, e: bits */
+#define OP_SATURATE 191 /* a = saturated result; d: ARITH_…, e: bits */
+#define OP_LOAD8 192 /* a = memory at b + immediate */
+#define OP_LOAD16 193 /* a = memory at b + immediate */
+#define OP_LOAD32 194 /* a = memory at b + immediate */
+#define OP_LOAD64 195 /* a = memory at b + immediate */
+#define OP_LOAD8_X 196 /* a = memory at b + c * d + signed e */
+#define OP_LOAD16_X 197 /* a = memory at b + c * d + signed e */
+#define OP_LOAD32_X 198 /* a = memory at b + c * d + signed e */
+#define OP_LOAD64_X 199 /* a = memory at b + c * d + signed e */
+#define OP_LOAD8_W 200 /* the same with c a signed 32-bit index */
+#define OP_LOAD16_W 201 /* the same with c a signed 32-bit index */
+#define OP_LOAD32_W 202 /* the same with c a signed 32-bit index */
+#define OP_LOAD64_W 203 /* the same with c a signed 32-bit index */
+#define OP_LOAD_N 204 /* a = c bytes of memory at b + immediate */
+#define OP_STORE8 205 /* memory at b + immediate = a */
+#define OP_STORE16 206 /* memory at b + immediate = a */
+#define OP_STORE32 207 /* memory at b + immediate = a */
+#define OP_STORE64 208 /* memory at b + immediate = a */
+#define OP_STORE8_X 209 /* memory at b + c * d + signed e = a */
+#define OP_STORE16_X 210 /* memory at b + c * d + signed e = a */
+#define OP_STORE32_X 211 /* memory at b + c * d + signed e = a */
+#define OP_STORE64_X 212 /* memory at b + c * d + signed e = a */
+#define OP_STORE8_W 213 /* the same with c a signed 32-bit index */
+#define OP_STORE16_W 214 /* the same with c a signed 32-bit index */
+#define OP_STORE32_W 215 /* the same with c a signed 32-bit index */
+#define OP_STORE64_W 216 /* the same with c a signed 32-bit index */
+#define OP_STORE_N 217 /* c bytes of memory at b + immediate = a */
+#define OP_LEA_X 218 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_LEA_W 219 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_MEMCPY 220 /* memcpy(a, b, c bytes) */
+#define OP_MEMMOVE 221 /* memmove(a, b, c bytes) */
+#define OP_MEMSET 222 /* memset(a, b, c bytes) */
+#define OP_MEMCPY_I 223 /* copy immediate bytes from b to a */
+#define OP_ALLOCA 224 /* a = b fresh bytes, aligned to immediate, until this call returns */
+#define OP_STACKSAVE 225 /* a = mark of the dynamic memory */
+#define OP_STACKRESTORE 226 /* give back the dynamic memory taken since mark a */
+#define OP_ATOMICRMW 227 /* a = old memory at b; memory = old ATOMIC d c; e bytes */
+#define OP_CMPXCHG 228 /* a, a + 1 = old memory at b, whether it was c and became d; e bytes */
+#define OP_FENCE 229 /* full memory barrier */
+#define OP_JMP 230 /* go to d */
+#define OP_BACK 231 /* count a back edge of the function, go to d */
+#define OP_BACK_E 232 /* the same, and count edge e */
+#define OP_BR_NZ 233 /* if a is not zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_Z 234 /* if a is zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_SWITCH 235 /* d cases follow, after the default, as bytecode_case; sorted by value */
+#define OP_RET 236 /* return nothing */
+#define OP_RET1 237 /* return slot a */
+#define OP_RET_N 238 /* return b slots, listed in the words that follow */
+#define OP_TRAP 239 /* stop: unreachable code was reached */
+#define OP_CALL 240 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
+#define OP_CALL_R 241 /* the same for the address in c */
+#define OP_VA_START 242 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
+#define OP_TSC 243 /* a = time stamp counter */
+
+/* Which operation may overflow or saturate. */
+#define ARITH_SADD 0 /* signed addition */
+#define ARITH_UADD 1 /* unsigned addition */
+#define ARITH_SSUB 2 /* signed subtraction */
+#define ARITH_USUB 3 /* unsigned subtraction */
+#define ARITH_SMUL 4 /* signed multiplication */
+#define ARITH_UMUL 5 /* unsigned multiplication */
+
+/* The operation of an atomicrmw. */
+#define ATOMIC_XCHG 0 /* xchg, as LLVM's atomicrmw */
+#define ATOMIC_ADD 1 /* add, as LLVM's atomicrmw */
+#define ATOMIC_SUB 2 /* sub, as LLVM's atomicrmw */
+#define ATOMIC_AND 3 /* and, as LLVM's atomicrmw */
+#define ATOMIC_NAND 4 /* nand, as LLVM's atomicrmw */
+#define ATOMIC_OR 5 /* or, as LLVM's atomicrmw */
+#define ATOMIC_XOR 6 /* xor, as LLVM's atomicrmw */
+#define ATOMIC_MAX 7 /* max, as LLVM's atomicrmw */
+#define ATOMIC_MIN 8 /* min, as LLVM's atomicrmw */
+#define ATOMIC_UMAX 9 /* umax, as LLVM's atomicrmw */
+#define ATOMIC_UMIN 10 /* umin, as LLVM's atomicrmw */
+
+/* Where the System V AMD64 ABI passes one slot of an argument or result. */
+#define PLACE_GPR 0 /* general register number `index`: rdi rsi rdx rcx r8 r9, or rax rdx for results */
+#define PLACE_XMM 1 /* vector register number `index` */
+#define PLACE_STACK 2 /* the stack, `index` 8-byte words above the return address */
+#define PLACE_BYVAL 3 /* `size` bytes are copied there; the slot holds their address */
+
+/* One instruction, or 16 bytes of what follows one. */
+#define BYTECODE_INSTRUCTION_OP_OFFSET 0
+#define BYTECODE_INSTRUCTION_A_OFFSET 2
+#define BYTECODE_INSTRUCTION_B_OFFSET 4
+#define BYTECODE_INSTRUCTION_C_OFFSET 6
+#define BYTECODE_INSTRUCTION_IMM_OFFSET 8
+#define BYTECODE_INSTRUCTION_SIZEOF 16
+
+/* One case of a switch; the first after the instruction is the default, its value unused. */
+#define BYTECODE_CASE_VALUE_OFFSET 0
+#define BYTECODE_CASE_TARGET_OFFSET 8
+#define BYTECODE_CASE_EDGE_OFFSET 12
+#define BYTECODE_CASE_SIZEOF 16
+
+/* How one slot of an argument or result is passed to and from native code. */
+#define BYTECODE_PLACE_PLACE_OFFSET 0
+#define BYTECODE_PLACE_BITS_OFFSET 1
+#define BYTECODE_PLACE_EXTEND_OFFSET 2
+#define BYTECODE_PLACE_KIND_OFFSET 3
+#define BYTECODE_PLACE_INDEX_OFFSET 4
+#define BYTECODE_PLACE_SIZE_OFFSET 8
+#define BYTECODE_PLACE_SIZEOF 12
+
+/* The native convention of a call site or function. */
+#define BYTECODE_SIGNATURE_FIRST_PLACE_OFFSET 0
+#define BYTECODE_SIGNATURE_ARGUMENTS_OFFSET 4
+#define BYTECODE_SIGNATURE_RESULTS_OFFSET 6
+#define BYTECODE_SIGNATURE_STACK_WORDS_OFFSET 8
+#define BYTECODE_SIGNATURE_VECTORS_OFFSET 10
+#define BYTECODE_SIGNATURE_VARIADIC_OFFSET 11
+#define BYTECODE_SIGNATURE_SIZEOF 12
+
+/* One interpreted function. */
+#define BYTECODE_FUNCTION_CODE_OFFSET 0
+#define BYTECODE_FUNCTION_CODE_COUNT_OFFSET 4
+#define BYTECODE_FUNCTION_FRAME_BYTES_OFFSET 8
+#define BYTECODE_FUNCTION_FRAME_ALIGN_OFFSET 12
+#define BYTECODE_FUNCTION_SLOTS_OFFSET 16
+#define BYTECODE_FUNCTION_PARAMETERS_OFFSET 18
+#define BYTECODE_FUNCTION_SIGNATURE_OFFSET 20
+#define BYTECODE_FUNCTION_FIRST_EDGE_OFFSET 24
+#define BYTECODE_FUNCTION_EDGES_OFFSET 28
+#define BYTECODE_FUNCTION_FIRST_VALUE_OFFSET 32
+#define BYTECODE_FUNCTION_VALUES_OFFSET 36
+#define BYTECODE_FUNCTION_PADDING_OFFSET 38
+#define BYTECODE_FUNCTION_EXTERNAL_OFFSET 40
+#define BYTECODE_FUNCTION_RESERVED_OFFSET 44
+#define BYTECODE_FUNCTION_SIZEOF 48
+
+/* The most frequent values of one argument, counted by the space-saving algorithm (Metwally et al., 2005). */
+#define BYTECODE_VALUES_VALUE_OFFSET 0
+#define BYTECODE_VALUES_COUNT_OFFSET 32
+#define BYTECODE_VALUES_ERROR_OFFSET 64
+#define BYTECODE_VALUES_SIZEOF 96
+
+/* A name that the code refers to. */
+#define BYTECODE_SYMBOL_ADDRESS_OFFSET 0
+#define BYTECODE_SYMBOL_FUNCTION_OFFSET 8
+#define BYTECODE_SYMBOL_RESERVED_OFFSET 12
+#define BYTECODE_SYMBOL_SIZEOF 16
+
+#if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytecode_instruction {
+    uint16_t op; /* OP_… */
+    uint16_t a; /* slot, mostly the one written */
+    uint16_t b; /* slot */
+    uint16_t c; /* slot, or a small number */
+    uint64_t imm; /* immediate; d is its low half, e its high half */
+};
+_Static_assert(offsetof(struct bytecode_instruction, op) == BYTECODE_INSTRUCTION_OP_OFFSET, "op");
+_Static_assert(offsetof(struct bytecode_instruction, a) == BYTECODE_INSTRUCTION_A_OFFSET, "a");
+_Static_assert(offsetof(struct bytecode_instruction, b) == BYTECODE_INSTRUCTION_B_OFFSET, "b");
+_Static_assert(offsetof(struct bytecode_instruction, c) == BYTECODE_INSTRUCTION_C_OFFSET, "c");
+_Static_assert(offsetof(struct bytecode_instruction, imm) == BYTECODE_INSTRUCTION_IMM_OFFSET, "imm");
+_Static_assert(sizeof(struct bytecode_instruction) == BYTECODE_INSTRUCTION_SIZEOF, "bytecode_instruction");
+
+struct bytecode_case {
+    uint64_t value; /* zero-extended */
+    uint32_t target; /* instruction, relative to the function's first */
+    uint32_t edge; /* edge counter */
+};
+_Static_assert(offsetof(struct bytecode_case, value) == BYTECODE_CASE_VALUE_OFFSET, "value");
+_Static_assert(offsetof(struct bytecode_case, target) == BYTECODE_CASE_TARGET_OFFSET, "target");
+_Static_assert(offsetof(struct bytecode_case, edge) == BYTECODE_CASE_EDGE_OFFSET, "edge");
+_Static_assert(sizeof(struct bytecode_case) == BYTECODE_CASE_SIZEOF, "bytecode_case");
+
+struct bytecode_place {
+    uint8_t place; /* PLACE_… */
+    uint8_t bits; /* width that counts; what comes in is cut to it */
+    uint8_t extend; /* 1: sign-extend to 32 bits on the way out */
+    uint8_t kind; /* 0: not an integer; 1: integer; 2: float (for the value tables) */
+    uint32_t index; /* register number or stack word */
+    uint32_t size; /* bytes, PLACE_BYVAL only */
+};
+_Static_assert(offsetof(struct bytecode_place, place) == BYTECODE_PLACE_PLACE_OFFSET, "place");
+_Static_assert(offsetof(struct bytecode_place, bits) == BYTECODE_PLACE_BITS_OFFSET, "bits");
+_Static_assert(offsetof(struct bytecode_place, extend) == BYTECODE_PLACE_EXTEND_OFFSET, "extend");
+_Static_assert(offsetof(struct bytecode_place, kind) == BYTECODE_PLACE_KIND_OFFSET, "kind");
+_Static_assert(offsetof(struct bytecode_place, index) == BYTECODE_PLACE_INDEX_OFFSET, "index");
+_Static_assert(offsetof(struct bytecode_place, size) == BYTECODE_PLACE_SIZE_OFFSET, "size");
+_Static_assert(sizeof(struct bytecode_place) == BYTECODE_PLACE_SIZEOF, "bytecode_place");
+
+struct bytecode_signature {
+    uint32_t first_place; /* in the place table: the arguments', then the results' */
+    uint16_t arguments; /* argument slots */
+    uint16_t results; /* result slots */
+    uint16_t stack_words; /* 8-byte words of arguments on the stack */
+    uint8_t vectors; /* vector registers used, for al in calls of variadic functions */
+    uint8_t variadic; /* 1: the caller passes, or the function takes, more than is named */
+};
+_Static_assert(offsetof(struct bytecode_signature, first_place) == BYTECODE_SIGNATURE_FIRST_PLACE_OFFSET, "first_place");
+_Static_assert(offsetof(struct bytecode_signature, arguments) == BYTECODE_SIGNATURE_ARGUMENTS_OFFSET, "arguments");
+_Static_assert(offsetof(struct bytecode_signature, results) == BYTECODE_SIGNATURE_RESULTS_OFFSET, "results");
+_Static_assert(offsetof(struct bytecode_signature, stack_words) == BYTECODE_SIGNATURE_STACK_WORDS_OFFSET, "stack_words");
+_Static_assert(offsetof(struct bytecode_signature, vectors) == BYTECODE_SIGNATURE_VECTORS_OFFSET, "vectors");
+_Static_assert(offsetof(struct bytecode_signature, variadic) == BYTECODE_SIGNATURE_VARIADIC_OFFSET, "variadic");
+_Static_assert(sizeof(struct bytecode_signature) == BYTECODE_SIGNATURE_SIZEOF, "bytecode_signature");
+
+struct bytecode_function {
+    uint32_t code; /* index of its first instruction */
+    uint32_t code_count; /* instructions and words */
+    uint32_t frame_bytes; /* memory of its allocas */
+    uint32_t frame_align; /* their alignment */
+    uint16_t slots; /* 64-bit slots in its frame */
+    uint16_t parameters; /* argument slots, which are its first */
+    uint32_t signature; /* how native code calls it */
+    uint32_t first_edge; /* its first edge counter */
+    uint32_t edges; /* edge counters */
+    uint32_t first_value; /* its first value table */
+    uint16_t values; /* value tables: one for each argument slot whose place has a kind, in order */
+    uint16_t padding; /* 0 */
+    uint32_t external; /* the caller's own number of this function (slot, agent) */
+    uint32_t reserved; /* 0 */
+};
+_Static_assert(offsetof(struct bytecode_function, code) == BYTECODE_FUNCTION_CODE_OFFSET, "code");
+_Static_assert(offsetof(struct bytecode_function, code_count) == BYTECODE_FUNCTION_CODE_COUNT_OFFSET, "code_count");
+_Static_assert(offsetof(struct bytecode_function, frame_bytes) == BYTECODE_FUNCTION_FRAME_BYTES_OFFSET, "frame_bytes");
+_Static_assert(offsetof(struct bytecode_function, frame_align) == BYTECODE_FUNCTION_FRAME_ALIGN_OFFSET, "frame_align");
+_Static_assert(offsetof(struct bytecode_function, slots) == BYTECODE_FUNCTION_SLOTS_OFFSET, "slots");
+_Static_assert(offsetof(struct bytecode_function, parameters) == BYTECODE_FUNCTION_PARAMETERS_OFFSET, "parameters");
+_Static_assert(offsetof(struct bytecode_function, signature) == BYTECODE_FUNCTION_SIGNATURE_OFFSET, "signature");
+_Static_assert(offsetof(struct bytecode_function, first_edge) == BYTECODE_FUNCTION_FIRST_EDGE_OFFSET, "first_edge");
+_Static_assert(offsetof(struct bytecode_function, edges) == BYTECODE_FUNCTION_EDGES_OFFSET, "edges");
+_Static_assert(offsetof(struct bytecode_function, first_value) == BYTECODE_FUNCTION_FIRST_VALUE_OFFSET, "first_value");
+_Static_assert(offsetof(struct bytecode_function, values) == BYTECODE_FUNCTION_VALUES_OFFSET, "values");
+_Static_assert(offsetof(struct bytecode_function, padding) == BYTECODE_FUNCTION_PADDING_OFFSET, "padding");
+_Static_assert(offsetof(struct bytecode_function, external) == BYTECODE_FUNCTION_EXTERNAL_OFFSET, "external");
+_Static_assert(offsetof(struct bytecode_function, reserved) == BYTECODE_FUNCTION_RESERVED_OFFSET, "reserved");
+_Static_assert(sizeof(struct bytecode_function) == BYTECODE_FUNCTION_SIZEOF, "bytecode_function");
+
+struct bytecode_values {
+    uint64_t value[4]; /* zero-extended integer, or the bits of a float */
+    uint64_t count[4]; /* times seen, at most `error` of them another value's */
+    uint64_t error[4]; /* inherited from the value it displaced */
+};
+_Static_assert(offsetof(struct bytecode_values, value) == BYTECODE_VALUES_VALUE_OFFSET, "value");
+_Static_assert(offsetof(struct bytecode_values, count) == BYTECODE_VALUES_COUNT_OFFSET, "count");
+_Static_assert(offsetof(struct bytecode_values, error) == BYTECODE_VALUES_ERROR_OFFSET, "error");
+_Static_assert(sizeof(struct bytecode_values) == BYTECODE_VALUES_SIZEOF, "bytecode_values");
+
+struct bytecode_symbol {
+    uint64_t address; /* filled in by the linker */
+    uint32_t function; /* interpreted function of that name, or BYTECODE_NATIVE */
+    uint32_t reserved; /* 0 */
+};
+_Static_assert(offsetof(struct bytecode_symbol, address) == BYTECODE_SYMBOL_ADDRESS_OFFSET, "address");
+_Static_assert(offsetof(struct bytecode_symbol, function) == BYTECODE_SYMBOL_FUNCTION_OFFSET, "function");
+_Static_assert(offsetof(struct bytecode_symbol, reserved) == BYTECODE_SYMBOL_RESERVED_OFFSET, "reserved");
+_Static_assert(sizeof(struct bytecode_symbol) == BYTECODE_SYMBOL_SIZEOF, "bytecode_symbol");
+
+#endif
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The interpreter tier: runs bytecode that the host made from LLVM IR, and counts what it sees.
+ * Freestanding. See docs/interpreter.md for what is counted and how native code and bytecode call each other.
+ */
+#ifndef BAREFLOW_INTERP_H
+#define BAREFLOW_INTERP_H
+
+#include <bareflow/gen/bytecode.h>
+
+/* Offsets for interp_call.S, asserted below. */
+#define INTERP_REGS_XMM 48
+#define INTERP_REGS_STACK 176
+#define INTERP_REGS_RESULT 184
+#define INTERP_REGS_SIZEOF 224
+#define INTERP_OUT_GPR 8
+#define INTERP_OUT_XMM 56
+#define INTERP_OUT_VECTORS 120
+#define INTERP_OUT_STACK_WORDS 128
+#define INTERP_OUT_STACK 136
+#define INTERP_OUT_RESULT 144
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+/* Result registers, in the order rax rdx xmm0 xmm1. */
+struct interp_result {
+    uint64_t gpr[2];
+    uint64_t xmm[2];
+};
+
+/* What native code passed: gpr and xmm are laid out as the ABI's register save area, for va_start. */
+struct interp_regs {
+    uint64_t gpr[6];
+    uint64_t xmm[8][2];
+    uint64_t *stack; /* the first word above the return address */
+    struct interp_result result;
+    uint64_t reserved;
+};
+
+/* A call into native code, ready to be made. stack_words MUST be even. */
+struct interp_out {
+    uint64_t target;
+    uint64_t gpr[6];
+    uint64_t xmm[8];
+    uint64_t vectors;
+    uint64_t stack_words;
+    const uint64_t *stack;
+    struct interp_result result;
+};
+
+_Static_assert(offsetof(struct interp_regs, xmm) == INTERP_REGS_XMM, "xmm");
+_Static_assert(offsetof(struct interp_regs, stack) == INTERP_REGS_STACK, "stack");
+_Static_assert(offsetof(struct interp_regs, result) == INTERP_REGS_RESULT, "result");
+_Static_assert(sizeof(struct interp_regs) == INTERP_REGS_SIZEOF, "size");
+_Static_assert(offsetof(struct interp_out, gpr) == INTERP_OUT_GPR, "gpr");
+_Static_assert(offsetof(struct interp_out, xmm) == INTERP_OUT_XMM, "xmm");
+_Static_assert(offsetof(struct interp_out, vectors) == INTERP_OUT_VECTORS, "vectors");
+_Static_assert(offsetof(struct interp_out, stack_words) == INTERP_OUT_STACK_WORDS, "stack_words");
+_Static_assert(offsetof(struct interp_out, stack) == INTERP_OUT_STACK, "stack");
+_Static_assert(offsetof(struct interp_out, result) == INTERP_OUT_RESULT, "result");
+
+/* A bytecode program. The tables are read only; the counters only ever grow, and their arrays may be
+ * replaced between calls. */
+struct bf_interp_program {
+    uint32_t version;
+    uint32_t functions;
+    uint32_t symbols;
+    uint32_t signatures;
+    uint32_t edges;
+    uint32_t values;
+    const struct bytecode_instruction *code;
+    const struct bytecode_function *function;
+    const struct bytecode_signature *signature;
+    const struct bytecode_place *place;
+    const struct bytecode_symbol *symbol;
+    const char *thunks;            /* native entries, BYTECODE_THUNK_SIZEOF apart */
+    uint64_t *calls;               /* invocations, by function */
+    uint64_t *backs;               /* back edges taken, by function */
+    uint64_t *cycles;              /* TSC ticks in it and what it called, by function; NULL: not measured */
+    uint64_t *edge;                /* by edge counter */
+    struct bytecode_values *value; /* by value table */
+    /* Current addresses by the functions' external numbers; NULL: interpreted functions call each other
+     * directly. While a function's slot holds its thunk, a call from bytecode goes straight to it. */
+    const volatile uint64_t *slots;
+};
+
+/* The program that emit_assembly() made; exactly one is linked in. */
+extern struct bf_interp_program bf_interp_program;
+
+/* The native entry of interpreted function `index` (not its external number). */
+static inline uint64_t bf_interp_thunk(uint32_t index) {
+    return (uint64_t)(uintptr_t)bf_interp_program.thunks + (uint64_t)index * BYTECODE_THUNK_SIZEOF;
+}
+
+/* In interp_call.S. */
+void bf_interp_entry(void);
+void bf_interp_native(struct interp_out *out);
+/* Called by bf_interp_entry alone. */
+void bf_interp_enter(uint32_t index, struct interp_regs *regs);
+
+#endif
+#endif

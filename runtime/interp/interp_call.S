@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The two doors between native code and bytecode, for the System V AMD64 ABI. */
+#include <bareflow/interp.h>
+
+    .text
+
+/* Native code calls an interpreted function: its thunk put the function's number in eax and jumped here.
+ * All argument registers and the stack are as the caller left them, so al, the number of vector registers
+ * in a variadic call, is lost; all eight are saved always. */
+    .globl bf_interp_entry
+    .type bf_interp_entry, @function
+    .balign 16
+bf_interp_entry:
+    .cfi_startproc
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    subq $INTERP_REGS_SIZEOF, %rsp
+    movq %rdi, 0(%rsp)
+    movq %rsi, 8(%rsp)
+    movq %rdx, 16(%rsp)
+    movq %rcx, 24(%rsp)
+    movq %r8, 32(%rsp)
+    movq %r9, 40(%rsp)
+    movaps %xmm0, INTERP_REGS_XMM+0(%rsp)
+    movaps %xmm1, INTERP_REGS_XMM+16(%rsp)
+    movaps %xmm2, INTERP_REGS_XMM+32(%rsp)
+    movaps %xmm3, INTERP_REGS_XMM+48(%rsp)
+    movaps %xmm4, INTERP_REGS_XMM+64(%rsp)
+    movaps %xmm5, INTERP_REGS_XMM+80(%rsp)
+    movaps %xmm6, INTERP_REGS_XMM+96(%rsp)
+    movaps %xmm7, INTERP_REGS_XMM+112(%rsp)
+    leaq 16(%rbp), %rcx
+    movq %rcx, INTERP_REGS_STACK(%rsp)
+    movl %eax, %edi
+    movq %rsp, %rsi
+    call bf_interp_enter
+    movq INTERP_REGS_RESULT+0(%rsp), %rax
+    movq INTERP_REGS_RESULT+8(%rsp), %rdx
+    movsd INTERP_REGS_RESULT+16(%rsp), %xmm0
+    movsd INTERP_REGS_RESULT+24(%rsp), %xmm1
+    leave
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size bf_interp_entry, . - bf_interp_entry
+
+/* Bytecode calls native code: rdi points to a struct interp_out. */
+    .globl bf_interp_native
+    .type bf_interp_native, @function
+    .balign 16
+bf_interp_native:
+    .cfi_startproc
+    pushq %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    pushq %rbx
+    .cfi_offset %rbx, -24
+    subq $8, %rsp
+    movq %rdi, %rbx
+    movq INTERP_OUT_STACK_WORDS(%rbx), %rcx     /* even, so that rsp stays aligned */
+    movq INTERP_OUT_STACK(%rbx), %rsi
+    leaq (,%rcx,8), %rax
+    subq %rax, %rsp
+    movq %rsp, %rdi
+    rep movsq
+    movsd INTERP_OUT_XMM+0(%rbx), %xmm0
+    movsd INTERP_OUT_XMM+8(%rbx), %xmm1
+    movsd INTERP_OUT_XMM+16(%rbx), %xmm2
+    movsd INTERP_OUT_XMM+24(%rbx), %xmm3
+    movsd INTERP_OUT_XMM+32(%rbx), %xmm4
+    movsd INTERP_OUT_XMM+40(%rbx), %xmm5
+    movsd INTERP_OUT_XMM+48(%rbx), %xmm6
+    movsd INTERP_OUT_XMM+56(%rbx), %xmm7
+    movq INTERP_OUT_GPR+0(%rbx), %rdi
+    movq INTERP_OUT_GPR+8(%rbx), %rsi
+    movq INTERP_OUT_GPR+16(%rbx), %rdx
+    movq INTERP_OUT_GPR+24(%rbx), %rcx
+    movq INTERP_OUT_GPR+32(%rbx), %r8
+    movq INTERP_OUT_GPR+40(%rbx), %r9
+    movl INTERP_OUT_VECTORS(%rbx), %eax
+    call *(%rbx)
+    movq %rax, INTERP_OUT_RESULT+0(%rbx)
+    movq %rdx, INTERP_OUT_RESULT+8(%rbx)
+    movsd %xmm0, INTERP_OUT_RESULT+16(%rbx)
+    movsd %xmm1, INTERP_OUT_RESULT+24(%rbx)
+    movq -8(%rbp), %rbx
+    leave
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size bf_interp_native, . - bf_interp_native
+
+    .section .note.GNU-stack,"",@progbits
