@@ -73,7 +73,7 @@ async def choose_accel(spec: MachineSpec) -> AccelChoice:
     if spec.accel != "auto":
         return AccelChoice(spec.accel, spec.cpu or DEFAULT_CPU[spec.accel], "asked for")
     found = await find_accel()
-    return found if spec.cpu is None else replace(found, cpu=spec.cpu)
+    return replace(found, cpu=spec.cpu) if spec.cpu else found
 
 
 async def find_accel(*, afresh: bool = False) -> AccelChoice:

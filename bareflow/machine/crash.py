@@ -5,15 +5,15 @@ Exceptions and error codes: Intel SDM volume 3, 6.13 and 6.15.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bareflow.layouts.memmap import MEMMAP
 from bareflow.layouts.wire import TRAP_RECORD
 from bareflow.machine.codemap import CodeMap
 from bareflow.machine.registers import GENERAL, register_lines
-from bareflow.machine.unwind import StackWords, unwind, words_from
+from bareflow.machine.unwind import RawFrame, StackWords, unwind, words_from
 
 _MEMORY = {constant.name: constant.value for constant in MEMMAP.constants}
 PAGE = 4096
@@ -72,6 +72,18 @@ class StackFrame:
         origin = ", ".join(part for part in (self.module, self.tier) if part)
         return f"{' ' if self.certain else '?'} {self.address:#018x}  {name}{f'  [{origin}]' if origin else ''}"
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the address is hexadecimal text, as it may exceed what JSON readers keep exactly."""
+        return {**asdict(self), "address": f"{self.address:#x}"}
+
+
+def backtrace_lines(frames: Sequence[StackFrame]) -> list[str]:
+    """For people: one line a frame, innermost first."""
+    lines = ["backtrace:", *(f"  {frame.line()}" for frame in frames)]
+    if any(not frame.certain for frame in frames):
+        lines.append("  (? = a return address found on the stack; it may be left over from an earlier call)")
+    return lines
+
 
 @dataclass(frozen=True)
 class TrapReport:
@@ -112,12 +124,8 @@ class TrapReport:
         return f" in {first.function}+{first.offset:#x}" if first and first.function else ""
 
     def lines(self) -> list[str]:
-        """For people: the sentence, the registers, the backtrace."""
-        lines = [self.summary(), *register_lines(self.registers), "backtrace:"]
-        lines += [f"  {frame.line()}" for frame in self.frames] or ["  (none)"]
-        if any(not frame.certain for frame in self.frames):
-            lines.append("  (? = a return address found on the stack; it may be left over from an earlier call)")
-        return lines
+        """For people, below the sentence: the registers and the backtrace."""
+        return [*register_lines(self.registers), *backtrace_lines(self.frames)]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; addresses are hexadecimal text, as they exceed what JSON readers keep exactly."""
@@ -127,17 +135,7 @@ class TrapReport:
             "cause": self.cause,
             "error_code": self.error_code,
             "registers": {name: f"{value:#x}" for name, value in self.registers.items()},
-            "backtrace": [
-                {
-                    "address": f"{frame.address:#x}",
-                    "function": frame.function,
-                    "offset": frame.offset,
-                    "module": frame.module,
-                    "tier": frame.tier,
-                    "certain": frame.certain,
-                }
-                for frame in self.frames
-            ],
+            "backtrace": [frame.as_dict() for frame in self.frames],
         }
 
 
@@ -149,26 +147,26 @@ def decode_trap(payload: bytes) -> TrapReport | None:
     registers = dict(zip(GENERAL, record["registers"], strict=True))
     registers |= {name: record[name] for name in ("rip", "rflags", "cr2", "cr3")}
     words = words_from(payload[TRAP_RECORD.size :])[: record["stack_words"]]
-    return TrapReport(record["vector"], record["error_code"], registers, StackWords(registers["rsp"], words))
+    return TrapReport(record["vector"], record["error_code"], registers, StackWords(registers["rsp"] & -8, words))
 
 
 def with_backtrace(trap: TrapReport, code: CodeMap) -> TrapReport:
     """The same report with its frames found and named."""
-    frames = []
-    for index, raw in enumerate(unwind(trap.registers, trap.stack, code)):
-        # A call may be its function's last instruction: look up the call, not what follows it.
-        symbol = code.find(raw.address - (1 if index else 0))
-        frames.append(
-            StackFrame(
-                raw.address,
-                symbol.name if symbol else "",
-                raw.address - symbol.address if symbol else 0,
-                symbol.module if symbol else "",
-                symbol.tier if symbol else "",
-                raw.certain,
-            )
-        )
-    return replace(trap, frames=tuple(frames))
+    return replace(trap, frames=backtrace(trap.registers, trap.stack, code))
+
+
+def backtrace(registers: Mapping[str, int], stack: StackWords, code: CodeMap) -> tuple[StackFrame, ...]:
+    """Where a CPU was and who called, innermost first, named as far as the code is known."""
+    return tuple(_frame(raw, code, innermost=index == 0) for index, raw in enumerate(unwind(registers, stack, code)))
+
+
+def _frame(raw: RawFrame, code: CodeMap, *, innermost: bool) -> StackFrame:
+    # A call may be its function's last instruction: look up the call, not what follows it.
+    symbol = code.find(raw.address - (0 if innermost else 1))
+    if symbol is None:
+        return StackFrame(raw.address, "", 0, "", "", raw.certain)
+    offset = raw.address - symbol.address
+    return StackFrame(raw.address, symbol.name, offset, symbol.module, symbol.tier, raw.certain)
 
 
 def _cause(trap: TrapReport) -> str:

@@ -33,7 +33,7 @@ class Verdict:
 
 
 def judge(
-    end: MachineEnd, final: Mapping[str, Any] | None, trap: TrapReport | None, *, kernel_was_there: bool
+    end: MachineEnd, final: Mapping[str, Any] | None, trap: TrapReport | None, *, words: str, kernel_was_there: bool
 ) -> Verdict:
     """Say how a guest ended.
 
@@ -41,35 +41,42 @@ def judge(
         end: what ended the machine.
         final: the final record, if it came.
         trap: the trap record, if one came.
+        words: the last line that the kernel or the loader itself said.
         kernel_was_there: whether the kernel had begun to speak.
     """
     if end.kind == "exit" and end.status is not None:
-        return _judge_exit(end.status, final, trap)
+        return _judge_exit(end.status, final, trap, words)
     where = "" if kernel_was_there else " The kernel had not been reached."
     return _verdict(_BY_KIND.get(end.kind, "no-verdict"), end.reason + where, _status(final))
 
 
-def _judge_exit(exit_status: int, final: Mapping[str, Any] | None, trap: TrapReport | None) -> Verdict:
+def _judge_exit(exit_status: int, final: Mapping[str, Any] | None, trap: TrapReport | None, words: str) -> Verdict:
     code = guest_code(exit_status)
     name = GUEST_VERDICT.name_of(code) if code is not None else ""
     if name not in GUEST_VERDICT.members:
         doubt = f"QEMU ended with status {exit_status}, which no guest of ours gives."
     elif final is None and name == "boot-failed":
-        # The loader has no wire: its letter is on the console.
-        return _verdict(name, "The loader could not reach the kernel; its own words are on the console.", None)
+        # The loader has no wire: its words on the console must do.
+        return _verdict(name, f"The loader could not reach the kernel: {words or 'it did not say why'}.", None)
     elif final is None:
         doubt = f"The machine said {name!r} but sent no final record."
     elif final["verdict"] != code:
         doubt = f"The machine said {name!r} and its final record {GUEST_VERDICT.name_of(final['verdict'])!r}."
     else:
-        return _believed(name, int(final["status"]), trap)
+        return _believed(name, int(final["status"]), trap, words)
     return _verdict("no-verdict", doubt, _status(final))
 
 
-def _believed(name: str, status: int, trap: TrapReport | None) -> Verdict:
+def _believed(name: str, status: int, trap: TrapReport | None, words: str) -> Verdict:
     if name == EXITED:
         return Verdict(EXITED, f"The workload ended with status {status}.", status, status & 0xFF)
-    return _verdict(name, _reason(name, status, trap), status)
+    return _verdict(name, _reason(name, status, trap, words), status)
+
+
+def last_words(text: bytes) -> str:
+    """The last line that the kernel or the loader said, without their name before it."""
+    lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("bareflow: ").rstrip(".") if lines else ""
 
 
 def _status(final: Mapping[str, Any] | None) -> int | None:
@@ -85,7 +92,7 @@ def _verdict(name: str, reason: str, status: int | None) -> Verdict:
     return Verdict(name, reason, status, HOST_STATUS[name])
 
 
-def _reason(name: str, status: int, trap: TrapReport | None) -> str:
+def _reason(name: str, status: int, trap: TrapReport | None, words: str) -> str:
     if name == "trapped":
         return trap.summary() if trap else "A CPU exception; its record was lost."
     if name == "killed":
@@ -94,6 +101,5 @@ def _reason(name: str, status: int, trap: TrapReport | None) -> str:
         doc = REFUSAL.doc_of(status)
         return f"The snapshot was refused: {REFUSAL.name_of(status)}{f' ({doc})' if doc else ''}."
     if name == "panic":
-        return f"The kernel panicked{f': {trap.summary()}' if trap else '; its words are on the console'}."
-    letter = chr(status) if 0x20 < status < 0x7F else str(status)
-    return f"The loader failed: {letter}."
+        return f"The kernel panicked: {trap.summary() if trap else words or 'it did not say why'}."
+    return f"The loader could not reach the kernel: {words or chr(status)}."

@@ -15,7 +15,7 @@ from typing import Any
 from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError
 
 from bareflow.errors import MachineError
-from bareflow.machine.registers import Registers, parse_registers
+from bareflow.machine.registers import Registers, parse_registers, parse_words
 
 # The client logs what it also raises; people see our sentence only.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
@@ -82,6 +82,11 @@ class Monitor:
         """The first CPU's registers, by the human monitor: QMP itself has no command for them."""
         text = await self.execute("human-monitor-command", **{"command-line": "info registers"})
         return parse_registers(str(text))
+
+    async def words(self, address: int, count: int) -> tuple[int, ...]:
+        """Up to `count` 64-bit words of memory as the first CPU sees it now, from a virtual address upwards."""
+        text = await self.execute("human-monitor-command", **{"command-line": f"x /{count}xg {address:#x}"})
+        return parse_words(str(text))
 
     async def quit(self) -> None:
         """Ask QEMU to end; silent when it already has."""

@@ -60,3 +60,15 @@ def parse_registers(text: str) -> Registers:
         if ours:
             values.setdefault(ours, int(digits, 16))
     return Registers(values, text.replace("\r\n", "\n").strip())
+
+
+def parse_words(text: str) -> tuple[int, ...]:
+    """Parse the monitor's `x`: "address: 0x… 0x…" a line, until memory that it cannot read."""
+    words: list[int] = []
+    for line in text.splitlines():
+        _, colon, values = line.partition(":")
+        cells = values.split()
+        if not colon or not cells or not all(cell.startswith("0x") for cell in cells):
+            break
+        words += [int(cell, 16) for cell in cells]
+    return tuple(words)

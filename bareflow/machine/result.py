@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bareflow.layouts.boot import BOOT_STAMP
-from bareflow.layouts.snapshot import REFUSAL
-from bareflow.layouts.verdict import HOST_STATUS
-from bareflow.machine.crash import TrapReport
+from bareflow.machine.crash import StackFrame, TrapReport, backtrace_lines
 from bareflow.machine.registers import Registers
 
 LAST_LINES = 12  # of the console, shown where a machine ended without a word
+WITHOUT_A_WORD = ("triple-fault", "hang", "timeout", "no-verdict", "boot-failed")
 EXITED = "exited"
 
 
@@ -32,6 +31,7 @@ class GuestResult:
         transcript: the whole console in order.
         trap: the CPU exception, if there was one.
         registers: the CPU's, where the machine ended without telling why.
+        frames: the backtrace that goes with them.
         boot_ms: from the making of the QEMU process to the workload's first instruction, in milliseconds; none
             where it was never reached.
         wall_ms: the whole run, in milliseconds.
@@ -61,6 +61,7 @@ class GuestResult:
     accel: str
     accel_reason: str
     command: tuple[str, ...]
+    frames: tuple[StackFrame, ...] = ()
     complaints: str = ""
     final: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,8 +78,8 @@ class GuestResult:
         if self.trap is not None:
             lines += self.trap.lines()
         elif self.registers is not None:
-            lines += self.registers.lines()
-        if self.trap is None:
+            lines += [*self.registers.lines(), *backtrace_lines(self.frames)]
+        if self.verdict in WITHOUT_A_WORD:
             last = self.transcript.decode(errors="replace").splitlines()[-LAST_LINES:]
             lines += (
                 ["last lines of the console:", *(f"  {line}" for line in last)] if last else ["nothing was printed"]
@@ -98,6 +99,7 @@ class GuestResult:
             "transcript": self.transcript.decode(errors="replace"),
             "trap": self.trap.as_dict() if self.trap else None,
             "registers": {k: f"{v:#x}" for k, v in self.registers.values.items()} if self.registers else None,
+            "backtrace": [frame.as_dict() for frame in self.frames],
             "boot_ms": None if self.boot_ms is None else round(self.boot_ms, 3),
             "wall_ms": round(self.wall_ms, 3),
             "stamps": dict(self.stamps),
@@ -114,13 +116,3 @@ class GuestResult:
 def stamps_by_name(stamps: tuple[int, ...]) -> dict[str, int]:
     """The boot stamps that were reached, by name."""
     return {name: stamps[index] for name, (index, _) in BOOT_STAMP.members.items() if stamps[index]}
-
-
-def refusal_words(status: int) -> str:
-    """A refusal's number as people read it."""
-    return f"{REFUSAL.name_of(status)}: {REFUSAL.doc_of(status)}" if REFUSAL.doc_of(status) else f"code {status}"
-
-
-def host_status(verdict: str) -> int:
-    """Our exit status for a verdict other than "exited"."""
-    return HOST_STATUS[verdict]

@@ -12,8 +12,8 @@ from bareflow.errors import MachineError
 from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, STARTED_RECORD
 from bareflow.machine.accel import choose_accel
 from bareflow.machine.console import Console
-from bareflow.machine.crash import TrapReport, decode_trap, with_backtrace
-from bareflow.machine.judge import judge
+from bareflow.machine.crash import StackFrame, TrapReport, backtrace, decode_trap, with_backtrace
+from bareflow.machine.judge import judge, last_words
 from bareflow.machine.qemu import QemuMachine
 from bareflow.machine.result import GuestResult, stamps_by_name
 from bareflow.machine.spec import DEFAULT_CPU, Links, MachineSpec, qemu_command
@@ -116,12 +116,9 @@ async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMac
 
 def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResult:
     text = kernel.console.text()
-    trap = kernel.trap
-    if trap is not None:
-        from bareflow.machine.symbols import image_code  # noqa: PLC0415  only a crash needs it
-
-        trap = with_backtrace(trap, image_code(machine.spec.image))
-    verdict = judge(end, kernel.final, trap, kernel_was_there=kernel.console.marked)
+    trap, frames = _backtraces(kernel.trap, end, machine.spec)
+    words = last_words(text.kernel)
+    verdict = judge(end, kernel.final, trap, words=words, kernel_was_there=kernel.console.marked)
     last = kernel.final or kernel.started
     return GuestResult(
         verdict=verdict.name,
@@ -134,6 +131,7 @@ def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResul
         transcript=text.transcript,
         trap=trap,
         registers=end.registers,
+        frames=frames,
         boot_ms=kernel.started_ms,
         wall_ms=0.0,
         stamps=stamps_by_name(last["stamps"]) if last else {},
@@ -144,6 +142,18 @@ def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResul
         complaints=machine.complaints,
         final=dict(kernel.final or {}),
     )
+
+
+def _backtraces(
+    trap: TrapReport | None, end: MachineEnd, spec: MachineSpec
+) -> tuple[TrapReport | None, tuple[StackFrame, ...]]:
+    if trap is None and end.registers is None:
+        return None, ()
+    from bareflow.machine.symbols import image_code  # noqa: PLC0415  only a crash needs it, and it reads ELF
+
+    code = image_code(spec.image)
+    frames = backtrace(end.registers.values, end.stack, code) if end.registers else ()
+    return with_backtrace(trap, code) if trap else None, frames
 
 
 def boot_(spec: MachineSpec, *, timeout_s: float | None = None, stdin: Stdin = None) -> GuestResult:

@@ -44,8 +44,13 @@ def _snapshot_code(image: Path) -> CodeMap:
     snapshot = read_snapshot(read_file(image, "OPTIMIZED_SNAPSHOT.BIN")).contents
     symbols = [Symbol(f.name, f.address, f.size, "workload", f.tier) for f in snapshot.functions]
     code = [Code(s.address, s.data) for s in snapshot.segments if s.flags & SEGMENT_EXECUTE]
+    known = CodeMap(symbols, code)
     elf = cache_dir() / "elf" / f"{snapshot.build_id.hex()}.elf"
-    return CodeMap(symbols, code, [elf] if elf.exists() else [])
+    if not elf.exists():
+        return known
+    # The table has the workload's own functions; the ELF file also has the C library's.
+    library = [symbol for symbol in elf_code(elf, "workload").symbols if known.find(symbol.address) is None]
+    return CodeMap([*symbols, *library], code, [elf])
 
 
 def _kernel_code(image: Path) -> CodeMap:

@@ -126,7 +126,7 @@ def unwind(registers: Mapping[str, int], stack: StackWords, code: CodeMap) -> li
         known = _caller(known, stack, tables, innermost=len(frames) == 1)
         if known is None:
             break
-        if not known["rip"]:
+        if not known["rip"] and len(frames) > 1:
             return frames  # the outermost frame says so with a zero
         frames.append(RawFrame(known["rip"], certain=True))
     return (frames + list(scan(stack, scan_from, code)))[:MAX_FRAMES]

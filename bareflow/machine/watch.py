@@ -13,9 +13,14 @@ from dataclasses import dataclass, replace
 from bareflow.errors import MachineError
 from bareflow.machine.qemu import QemuMachine
 from bareflow.machine.registers import Registers
+from bareflow.machine.unwind import StackWords
 
 FIRST_LOOK_S, LOOK_GROWTH, SLOWEST_LOOK_S = 0.25, 1.5, 2.0
+STACK_WORDS = 256  # looked at for a backtrace
 DRAIN_S = 5.0  # for the lines to be read to their end once the process has gone
+
+
+NO_WORDS = StackWords(0, ())
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class MachineEnd:
         reason: one sentence.
         status: QEMU's exit status where the kind is "exit".
         registers: the CPU's, where the machine was still there to be asked.
+        stack: words from rsp upwards, likewise.
     """
 
     kind: str
     reason: str
     status: int | None = None
     registers: Registers | None = None
+    stack: StackWords = NO_WORDS
 
 
 _EVENTS = {
@@ -81,9 +88,12 @@ class Watch:
             event.cancel()
         if end.kind == "exit":
             await self._drain()
-        elif end.registers is None:
-            with contextlib.suppress(MachineError):
-                end = replace(end, registers=await self._machine.monitor.registers())
+            return end
+        with contextlib.suppress(MachineError):
+            registers = end.registers or await self._machine.monitor.registers()
+            end = replace(end, registers=registers)
+            base = registers.values["rsp"] & -8
+            end = replace(end, stack=StackWords(base, await self._machine.monitor.words(base, STACK_WORDS)))
         return end
 
     async def _first_of(self, ending: asyncio.Task[int], event: asyncio.Task[MachineEnd]) -> MachineEnd:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bareflow.build import build_image
 from bareflow.compile.freestanding import build_freestanding
+from bareflow.image.recipe import load_recipe, recipe_for_workload
 from bareflow.machine import GuestResult, MachineSpec, boot_
 from bareflow.toolchain import data_root
 
@@ -99,5 +101,36 @@ def boot() -> Callable[..., GuestResult]:
     def run(image: Path, *, stdin: bytes | None = None, **settings: object) -> GuestResult:
         spec = MachineSpec(image, **{"accel": "tcg", "timeout_s": TIMEOUT_S, **settings})
         return boot_(spec, stdin=stdin)
+
+    return run
+
+
+def built_image(source: Path, folder: Path) -> Path:
+    """Build an image for one C program."""
+    out = folder / f"{source.stem}.img"
+    build_image(recipe_for_workload(source), out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def modes_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image whose workload ends in the way that its first argument says: tests/guests/modes."""
+    return built_image(data_root() / "tests/guests/modes/modes.c", tmp_path_factory.mktemp("modes"))
+
+
+@pytest.fixture(scope="session")
+def classic_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image of the recipe `classic`."""
+    out = tmp_path_factory.mktemp("classic") / "classic.img"
+    build_image(load_recipe("classic"), out)
+    return out
+
+
+@pytest.fixture
+def mode(modes_image: Path, boot: Callable[..., GuestResult]) -> Callable[..., GuestResult]:
+    """Return `run(*arguments, **spec)`: boot the modes image with these arguments."""
+
+    def run(*arguments: str, **settings: object) -> GuestResult:
+        return boot(modes_image, args=("modes", *arguments), **settings)
 
     return run

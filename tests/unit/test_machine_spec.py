@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bareflow.errors import UsageError
-from bareflow.machine.registers import parse_registers, register_lines
+from bareflow.machine.registers import parse_registers, parse_words, register_lines
 from bareflow.machine.spec import DRIVES, Links, MachineSpec, qemu_command
 
 IMAGE = Path("/images/a.img")
@@ -87,3 +87,9 @@ def test_registers_are_read_in_real_mode():
 
 def test_registers_stand_in_columns():
     assert register_lines({"rax": 1, "r8": 2}) == ["   rax 0000000000000001     r8 0000000000000002"]
+
+
+def test_memory_is_read_as_far_as_it_goes():
+    text = "0000000000001000: 0x0000000000000001 0xffffffffffffffff\r\n0000000000001010: Cannot access memory\r\n"
+    assert parse_words(text) == (1, (1 << 64) - 1)
+    assert parse_words("Cannot access memory") == ()
