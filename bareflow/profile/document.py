@@ -1,0 +1,143 @@
+"""A profile as a JSON document, and back: the same facts as the binary file, for other people's tools."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bareflow.errors import ProfileError
+from bareflow.profile.values import TIERS, ArgumentValues, FunctionProfile, Profile, TierTimes, TierUp
+
+FORMAT = "bareflow-profile"
+VERSION = 1
+
+
+def to_document(profile: Profile) -> dict[str, Any]:
+    """The document: dictionaries, lists, strings and numbers. Values beyond 2^53 stay whole numbers."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "boots": profile.boots,
+        "dropped": profile.dropped,
+        "tsc_hz": profile.tsc_hz,
+        "builds": sorted(profile.builds),
+        "cpus": sorted(profile.cpus),
+        "functions": [_function(profile.functions[key]) for key in sorted(profile.functions)],
+        "stacks": [{"frames": list(s), "count": profile.stacks[s]} for s in sorted(profile.stacks)],
+        "tier_ups": [vars(event) for event in sorted(profile.events)],
+    }
+
+
+def to_json(profile: Profile) -> str:
+    """The document as text; equal profiles give equal text."""
+    return json.dumps(to_document(profile), indent=1, sort_keys=True) + "\n"
+
+
+def _function(function: FunctionProfile) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "digest": function.digest,
+        "calls": function.calls,
+        "self_calls": function.self_calls,
+        "back_edges": function.back_edges,
+        "tier": function.tier,
+        "times": {
+            tier: {**vars(function.times[tier]), "exact": function.times[tier].exact}
+            for tier in TIERS
+            if tier in function.times
+        },
+        "branches": [{"counter": c, "taken": list(t)} for c, t in sorted(function.branches.items())],
+        "values": [
+            {"argument": argument, "counts": [list(pair) for pair in sorted(v.counts.items())], "others": v.others}
+            for argument, v in sorted(function.values.items())
+        ],
+    }
+
+
+def from_json(text: str, where: str = "the profile") -> Profile:
+    """Read what `to_json` wrote.
+
+    Args:
+        text: the document.
+        where: its name, for messages.
+
+    Raises:
+        ProfileError: when it is not such a document.
+    """
+    try:
+        return from_document(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProfileError(f"{where} is not a profile in JSON: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+
+
+def from_document(document: dict[str, Any]) -> Profile:
+    """The profile in a document.
+
+    Raises:
+        ValueError, KeyError, TypeError: when it is not one.
+    """
+    if document.get("format") != FORMAT or document.get("version") != VERSION:
+        raise ValueError(f'it is no "{FORMAT}" of version {VERSION}')
+    functions = [_read_function(entry) for entry in document["functions"]]
+    return Profile(
+        {function.key: function for function in functions},
+        {tuple(_text(f) for f in entry["frames"]): _count(entry["count"]) for entry in document["stacks"]},
+        tuple(sorted(TierUp(**entry) for entry in document["tier_ups"])),
+        frozenset(_text(name) for name in document["builds"]),
+        frozenset(_text(name) for name in document["cpus"]),
+        _count(document["boots"]),
+        _count(document["dropped"]),
+        _count(document["tsc_hz"]),
+    )
+
+
+def _read_function(entry: dict[str, Any]) -> FunctionProfile:
+    bytes.fromhex(entry["digest"])
+    return FunctionProfile(
+        _text(entry["name"]),
+        entry["digest"],
+        _count(entry["calls"]),
+        _count(entry["self_calls"]),
+        _count(entry["back_edges"]),
+        _tier(entry["tier"]),
+        {_tier(tier): _read_times(times) for tier, times in entry["times"].items()},
+        {_count(branch["counter"]): tuple(_count(t) for t in branch["taken"]) for branch in entry["branches"]},
+        {_count(v["argument"]): _read_values(v) for v in entry["values"]},
+    )
+
+
+def _read_times(entry: dict[str, Any]) -> TierTimes:
+    minimum = entry["minimum"]
+    return TierTimes(
+        _count(entry["calls"]),
+        _count(entry["cycles"]),
+        _count(entry["samples"]),
+        None if minimum is None else _count(minimum),
+        _count(entry["code_bytes"]),
+    )
+
+
+def _read_values(entry: dict[str, Any]) -> ArgumentValues:
+    return ArgumentValues({_count(v): _count(n) for v, n in entry["counts"]}, _count(entry["others"]))
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"{value!r} is no name")
+    return value
+
+
+def _tier(value: Any) -> str:
+    if value not in TIERS:
+        raise ValueError(f"{value!r} is no tier")
+    return str(value)

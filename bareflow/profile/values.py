@@ -1,0 +1,270 @@
+"""What is known of a program that ran: immutable values, and how two of them merge.
+
+`merge` is commutative and associative, and an empty `Profile` is its neutral element: boots, machines and people
+can be merged in any order. Counts add. A function is its name *and* the digest of its body, so profiles of two
+versions of a source merge without mixing; `fit` then picks what belongs to one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TypeVar
+
+from bareflow.layouts.snapshot import TIER
+
+TIERS: tuple[str, ...] = tuple(TIER.members)
+UNKNOWN_DIGEST = "0" * 32
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class TierTimes:
+    """A function at one tier.
+
+    Args:
+        calls: calls that `cycles` stands for.
+        cycles: TSC cycles of these calls, calls below included.
+        samples: calls that were really timed.
+        minimum: fewest cycles of a timed call; None: none was timed.
+        code_bytes: size of the code; 0: unknown.
+    """
+
+    calls: int = 0
+    cycles: int = 0
+    samples: int = 0
+    minimum: int | None = None
+    code_bytes: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether every call was timed; otherwise `cycles` is an estimate from samples."""
+        return self.samples == self.calls
+
+    @property
+    def cycles_per_call(self) -> float | None:
+        """The mean; None when nothing was timed."""
+        return self.cycles / self.calls if self.calls else None
+
+    def merge(self, other: TierTimes) -> TierTimes:
+        """Both together."""
+        known = [m for m in (self.minimum, other.minimum) if m is not None]
+        return TierTimes(
+            self.calls + other.calls,
+            self.cycles + other.cycles,
+            self.samples + other.samples,
+            min(known, default=None),
+            max(self.code_bytes, other.code_bytes),
+        )
+
+
+@dataclass(frozen=True)
+class ArgumentValues:
+    """What one argument was.
+
+    Args:
+        counts: calls by value; integers zero-extended, floats as their bits.
+        others: calls with any other value.
+    """
+
+    counts: Mapping[int, int] = field(default_factory=dict)
+    others: int = 0
+
+    @property
+    def total(self) -> int:
+        """Calls seen."""
+        return sum(self.counts.values()) + self.others
+
+    def top(self, number: int = 4) -> tuple[tuple[int, int], ...]:
+        """The most frequent (value, calls), most frequent first; the smaller value first among equals."""
+        return tuple(sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:number])
+
+    def dominant(self, share: float) -> int | None:
+        """The value that at least `share` (above 0.5) of all calls had; None: there is none."""
+        if not self.counts:
+            return None
+        value, count = self.top(1)[0]
+        return value if count >= share * self.total else None
+
+    def merge(self, other: ArgumentValues) -> ArgumentValues:
+        """Both together; no value is forgotten."""
+        return ArgumentValues(join(self.counts, other.counts, int.__add__), self.others + other.others)
+
+
+@dataclass(frozen=True)
+class FunctionProfile:
+    """One function with one body.
+
+    Args:
+        name: as the source has it.
+        digest: 32 hexadecimal digits of its body; UNKNOWN_DIGEST where it is not known.
+        calls: from outside.
+        self_calls: direct calls to itself, where they were counted.
+        back_edges: loop iterations, where they were counted.
+        tier: the highest that it reached.
+        times: by tier.
+        branches: taken counts by successor, by the number of the terminator's first edge counter; the order is
+            that of LLVM's branch weights: (true, false), or (default, case …).
+        values: by argument.
+    """
+
+    name: str
+    digest: str = UNKNOWN_DIGEST
+    calls: int = 0
+    self_calls: int = 0
+    back_edges: int = 0
+    tier: str = TIERS[0]
+    times: Mapping[str, TierTimes] = field(default_factory=dict)
+    branches: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    values: Mapping[int, ArgumentValues] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells functions apart."""
+        return self.name, self.digest
+
+    @property
+    def all_calls(self) -> int:
+        """Calls of both kinds."""
+        return self.calls + self.self_calls
+
+    def merge(self, other: FunctionProfile) -> FunctionProfile:
+        """Both together; `other` must have the same key."""
+        return FunctionProfile(
+            self.name,
+            self.digest,
+            self.calls + other.calls,
+            self.self_calls + other.self_calls,
+            self.back_edges + other.back_edges,
+            max(self.tier, other.tier, key=TIERS.index),
+            join(self.times, other.times, TierTimes.merge),
+            join(self.branches, other.branches, _add_counts),
+            join(self.values, other.values, ArgumentValues.merge),
+        )
+
+
+@dataclass(frozen=True, order=True)
+class TierUp:
+    """One tier-up in one boot.
+
+    Args:
+        boot: names the boot: its session id, or anything else that is different.
+        at_us: when the function was found hot, microseconds since the boot.
+        function: its name.
+        before, after: tiers.
+        kind: of layouts.profile.EVENT_KIND.
+        compile_us: time in the compiler; 0: the code came from the cache.
+        latency_us: from hot to published; 0 unless published.
+        calls: of the function, by then.
+        code_bytes: size of the new code.
+    """
+
+    boot: int
+    at_us: int
+    function: str
+    before: str
+    after: str
+    kind: str = "published"
+    compile_us: int = 0
+    latency_us: int = 0
+    calls: int = 0
+    code_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All of it.
+
+    Args:
+        functions: by name and digest.
+        stacks: ticks by stack, outermost frame first; one frame where only the function is known.
+        events: tier-ups, sorted.
+        builds: build ids, hexadecimal.
+        cpus: names of the CPUs that it was taken on.
+        boots: runs merged into it.
+        dropped: records that guests had to drop.
+        tsc_hz: TSC ticks in a second of the fastest machine; 0: unknown.
+    """
+
+    functions: Mapping[tuple[str, str], FunctionProfile] = field(default_factory=dict)
+    stacks: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    events: tuple[TierUp, ...] = ()
+    builds: frozenset[str] = frozenset()
+    cpus: frozenset[str] = frozenset()
+    boots: int = 0
+    dropped: int = 0
+    tsc_hz: int = 0
+
+    def merge(self, other: Profile) -> Profile:
+        """Both together."""
+        return Profile(
+            join(self.functions, other.functions, FunctionProfile.merge),
+            join(self.stacks, other.stacks, int.__add__),
+            tuple(sorted(self.events + other.events)),
+            self.builds | other.builds,
+            self.cpus | other.cpus,
+            self.boots + other.boots,
+            self.dropped + other.dropped,
+            max(self.tsc_hz, other.tsc_hz),
+        )
+
+    def named(self, name: str) -> FunctionProfile | None:
+        """The function of that name; with several bodies the one with most calls."""
+        found = [f for f in self.functions.values() if f.name == name]
+        return max(found, key=lambda f: (f.all_calls, f.digest), default=None)
+
+    def fit(self, digests: Mapping[str, str]) -> Fitted:
+        """What of this profile belongs to a program, given its functions' digests by name."""
+        kept = {key: f for key, f in self.functions.items() if digests.get(f.name) == f.digest}
+        lost = {name for name, _ in self.functions} - {name for name, _ in kept}
+        stacks = {stack: count for stack, count in self.stacks.items() if lost.isdisjoint(stack)}
+        events = tuple(event for event in self.events if event.function not in lost)
+        fitted = Profile(kept, stacks, events, self.builds, self.cpus, self.boots, self.dropped, self.tsc_hz)
+        return Fitted(fitted, tuple(sorted(lost & digests.keys())), tuple(sorted(lost - digests.keys())))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A profile that belongs to one program, and what had to go.
+
+    Args:
+        profile: of functions whose bodies are the program's.
+        changed: functions whose bodies are others now.
+        gone: functions that the program no longer has.
+    """
+
+    profile: Profile
+    changed: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def explain(self) -> str:
+        """One sentence for the user; empty when nothing had to go."""
+        parts = [("changed", self.changed), ("gone", self.gone)]
+        said = [f"{_list(names)} ({why})" for why, names in parts if names]
+        return f"The profile of {' and '.join(said)} was dropped." if said else ""
+
+
+def merge_all(*profiles: Profile) -> Profile:
+    """All of them together; nothing gives an empty profile."""
+    return reduce(Profile.merge, profiles, Profile())
+
+
+def join(one: Mapping[Key, Value], two: Mapping[Key, Value], both: Callable[[Value, Value], Value]) -> dict[Key, Value]:
+    """The union of two mappings; `both` combines what they share."""
+    joined = dict(one)
+    for key, value in two.items():
+        joined[key] = both(joined[key], value) if key in joined else value
+    return joined
+
+
+def _add_counts(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
+    """Add place by place; a place that only one has counts as zero in the other."""
+    size = max(len(one), len(two))
+    return tuple(sum(c[at] for c in (one, two) if at < len(c)) for at in range(size))
+
+
+def _list(names: tuple[str, ...], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
