@@ -151,7 +151,7 @@ static int next_out(struct bf_wire *wire, uint64_t now) {
         hello_out(wire, now);
         return 1;
     }
-    if (!wire->peer)
+    if (!wire->peer || wire->hello_at) /* a host that has not had our hello would not understand */
         return 0;
     uint32_t length = 0, offset = 0;
     uint16_t type = FRAME_NAK;
