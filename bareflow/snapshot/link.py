@@ -34,7 +34,7 @@ from bareflow.snapshot.contents import (
 )
 from bareflow.toolchain import data_root, run, zig
 
-# Each pair with its reason: sections nobody refers to go; no debug information, names stay; no page that changes its rights at start.
+# Sections that nobody refers to go; debug information goes, names stay; no page changes its rights at start.
 # fmt: off
 FLAGS = (
     "-m", "elf_x86_64", "-static", "--build-id=none", "--gc-sections", "--strip-debug", "-O2",

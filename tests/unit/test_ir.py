@@ -3,7 +3,7 @@
 from bareflow.compile import ir
 
 GROUPS = """\
-attributes #0 = { nounwind "frame-pointer"="all" "target-cpu"="x86-64" "target-features"="+cx8,+x87" "tune-cpu"="generic" }
+attributes #0 = { cold "frame-pointer"="all" "target-cpu"="x86-64" "target-features"="+cx8" "tune-cpu"="generic" }
 attributes #1 = { "no-trapping-math"="true" "target-cpu"="x86-64" "target-features"="+avx,+avx2,+cx8,+popcnt,+sse2" }
 """
 
@@ -13,7 +13,7 @@ def test_the_cpu_leaves_the_attribute_groups():
     assert "target-cpu" not in text
     assert "tune-cpu" not in text
     assert "frame-pointer" not in text
-    assert "nounwind" in text
+    assert "cold" in text
     assert '"no-trapping-math"="true"' in text
 
 
