@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-#ifndef FAT16_SHORT_NAMES
-#define FAT16_SHORT_NAMES 0
+#ifndef FAT16_ROOT_ONLY
+#define FAT16_ROOT_ONLY 0
 #endif
 
 #define ENTRY_SIZE 32
@@ -17,7 +17,6 @@
 #define MIN_CLUSTERS 4085       /* fewer is FAT12 */
 #define MAX_CLUSTERS 65524      /* more is FAT32 */
 #define MAX_FOLDER (65536 * 32) /* bytes of entries in a folder */
-#define MAX_CLUSTER_SECTORS 64  /* 32 KiB; the specification allows no more */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are read as they lie on the disk");
 
@@ -44,29 +43,42 @@ static int load(struct fat16 *fs, uint32_t *cached, uint32_t lba, void *data) {
     return 0;
 }
 
-/* The fields of the boot sector that we do not use (geometry, serial number, label) may hold anything. */
+/* What the boot sector's fields may hold: those that no value can make unusable (geometry, serial number,
+ * label) are left out. */
+static const struct bound {
+    uint16_t offset, mask, least, span;
+} BOUNDS[] = {
+    {0, 0x00ff, 0xe9, 2},          /* jump: e9 or eb */
+    {11, 0xffff, FAT16_SECTOR, 0}, /* bytes per sector */
+    {13, 0x00ff, 1, 63},           /* sectors per cluster: 32 KiB, the specification allows no more */
+    {14, 0xffff, 1, 0xfffe},       /* reserved sectors */
+    {16, 0x00ff, 1, 1},            /* FATs */
+    {17, 0xffff, 16, 0xffef},      /* root entries: */
+    {17, 0x000f, 0, 0},            /* whole sectors of them */
+    {21, 0x00f0, 0xf0, 0},         /* media */
+    {22, 0xffff, 1, 0xfffe},       /* sectors per FAT */
+    {510, 0xffff, 0xaa55, 0},      /* signature */
+};
+
 static int check_boot_sector(struct fat16 *fs, const uint8_t *b, uint32_t partition_lba) {
-    uint32_t per_cluster = b[13], reserved = get16(b + 14), fats = b[16], root_entries = get16(b + 17);
-    uint32_t total = get16(b + 19), total32 = get32(b + 32), media = b[21], fat_sectors = get16(b + 22);
-    if (get16(b + 510) != 0xaa55 || (b[0] != 0xe9 && !(b[0] == 0xeb && b[2] == 0x90)))
-        return FAT16_EFORMAT;
-    if (get16(b + 11) != FAT16_SECTOR || per_cluster - 1 >= MAX_CLUSTER_SECTORS ||
-        (per_cluster & (per_cluster - 1)))
-        return FAT16_EFORMAT;
-    if (reserved == 0 || fats - 1 > 1 || root_entries == 0 || root_entries % 16 != 0)
-        return FAT16_EFORMAT;
-    if ((total != 0) == (total32 != 0) || (media != 0xf0 && media < 0xf8))
-        return FAT16_EFORMAT;
-    fs->total_sectors = total |= total32;
+    for (const struct bound *bound = BOUNDS; bound < BOUNDS + sizeof BOUNDS / sizeof *BOUNDS; bound++)
+        if ((get16(b + bound->offset) & bound->mask) - bound->least > bound->span)
+            return FAT16_EFORMAT;
+    uint32_t per_cluster = b[13], root_entries = get16(b + 17), total = get16(b + 19),
+             fat_sectors = get16(b + 22);
+    if (total == 0)
+        total = get32(b + 32);
+    fs->total_sectors = total;
     fs->root_size = root_entries * ENTRY_SIZE;
     fs->cluster_sectors = per_cluster;
-    fs->fat_lba = partition_lba + reserved;
-    fs->root_lba = fs->fat_lba + fats * fat_sectors;
-    fs->data_lba = fs->root_lba + root_entries / 16;
-    uint32_t before_data = fs->data_lba - partition_lba;
-    uint32_t clusters = (total - before_data) / per_cluster;
+    fs->fat_lba = partition_lba + get16(b + 14);
+    fs->root_lba = fs->fat_lba + b[16] * fat_sectors;
+    uint32_t first_data = fs->root_lba + root_entries / 16;
+    fs->data_lba = first_data - 2 * per_cluster;
+    /* A volume smaller than what lies before its clusters wraps round and has too many of them. */
+    uint32_t clusters = (total - (first_data - partition_lba)) / per_cluster;
     fs->cluster_limit = clusters + 2;
-    if (total < before_data || clusters - MIN_CLUSTERS > MAX_CLUSTERS - MIN_CLUSTERS ||
+    if ((per_cluster & (per_cluster - 1)) || clusters - MIN_CLUSTERS > MAX_CLUSTERS - MIN_CLUSTERS ||
         fs->cluster_limit > fat_sectors * (FAT16_SECTOR / 2))
         return FAT16_EFORMAT;
     return 0;
@@ -100,83 +112,102 @@ static int32_t next_cluster(struct fat16 *fs, uint32_t cluster) {
     return next < 2 || next >= fs->cluster_limit ? FAT16_ECHAIN : (int32_t)next;
 }
 
-static void rewind_run(struct fat16_file *file) {
-    file->run_index = 0;
-    file->run_length = 1;
-    file->run_start = file->first_cluster;
+/* Begins a run of one cluster at sector `at` of the file. */
+static void start_run(struct fat16 *fs, struct fat16_file *file, uint32_t at, uint32_t cluster) {
+    file->run_sector = at;
+    file->run_length = fs->cluster_sectors;
+    file->run_lba = fs->data_lba + cluster * fs->cluster_sectors;
+    file->run_last = cluster;
 }
 
-/* Moves the file's run so that it holds cluster number `index` of the file and reaches as far towards number
- * `last` as the clusters are neighbours. Each step goes one cluster on, so it takes at most `last` of them.
- */
-static int find_run(struct fat16 *fs, struct fat16_file *file, uint32_t index, uint32_t last) {
-    if (index < file->run_index)
-        rewind_run(file);
-    while (file->run_index + file->run_length <= last) {
-        int32_t next = next_cluster(fs, file->run_start + file->run_length - 1);
+/* Moves the file's run so that it holds sector `from` of the file and reaches as far towards sector `last` as
+ * the clusters are neighbours. Each step goes a cluster on, so it ends however the chain is knotted. */
+static int find_run(struct fat16 *fs, struct fat16_file *file, uint32_t from, uint32_t last) {
+    if (from < file->run_sector)
+        start_run(fs, file, 0, file->first_cluster);
+    uint32_t end;
+    while ((end = file->run_sector + file->run_length) <= last) {
+        int32_t next = next_cluster(fs, file->run_last);
         if (next <= 0)
             return next < 0 ? next : FAT16_ECHAIN;
-        if ((uint32_t)next == file->run_start + file->run_length) {
-            file->run_length++;
-        } else if (index < file->run_index + file->run_length) {
-            return 0;
-        } else {
-            file->run_index += file->run_length;
-            file->run_length = 1;
-            file->run_start = (uint32_t)next;
+        if ((uint32_t)next == file->run_last + 1) {
+            file->run_length += fs->cluster_sectors;
+            file->run_last++;
+            continue;
         }
+        if (from < end)
+            break;
+        start_run(fs, file, end, (uint32_t)next);
     }
     return 0;
 }
 
+/* The root directory: one run in front of the clusters. */
+static void open_root(struct fat16 *fs, struct fat16_file *root) {
+    root->size = fs->root_size;
+    root->run_sector = 0;
+    root->run_length = fs->root_size / FAT16_SECTOR;
+    root->run_lba = fs->root_lba;
+}
+
+#if !FAT16_ROOT_ONLY
 /* Counts the clusters of a folder, whose entry gives no size. */
 static int measure_folder(struct fat16 *fs, struct fat16_file *folder) {
-    uint32_t cluster_size = fs->cluster_sectors * FAT16_SECTOR;
     int32_t cluster = folder->first_cluster;
-    folder->root = cluster == 0; /* the ".." of a folder in the root has 0 too */
-    folder->size = folder->root ? fs->root_size : 0;
-    while (cluster != 0) {
+    if (cluster == 0) { /* the ".." of a folder in the root has 0 too */
+        open_root(fs, folder);
+        return 0;
+    }
+    for (folder->size = 0; cluster != 0; folder->size += fs->cluster_sectors * FAT16_SECTOR) {
+        if (folder->size >= MAX_FOLDER)
+            return FAT16_ECHAIN;
         cluster = next_cluster(fs, (uint32_t)cluster);
-        folder->size += cluster_size;
-        if (cluster < 0 || folder->size > MAX_FOLDER)
-            return cluster < 0 ? cluster : FAT16_ECHAIN;
+        if (cluster < 0)
+            return cluster;
     }
     return 0;
 }
+#endif
 
-/* Walks the whole chain: it must end exactly where the size says, so it cannot loop. */
+/* Walks a file's whole chain: it must end exactly where the size says, so it cannot loop. */
 static int check_chain(struct fat16 *fs, struct fat16_file *file) {
-    rewind_run(file);
+    start_run(fs, file, 0, file->first_cluster);
+#if !FAT16_ROOT_ONLY
     if (file->attributes & FAT16_ATTR_DIRECTORY)
         return measure_folder(fs, file);
-    file->root = 0;
+#endif
     if (file->size == 0)
         return file->first_cluster == 0 ? 0 : FAT16_ECHAIN;
-    uint32_t last = (file->size - 1) / FAT16_SECTOR / fs->cluster_sectors;
+    uint32_t last = (file->size - 1) / FAT16_SECTOR;
     int32_t next = find_run(fs, file, last, last);
     if (next == 0)
-        next = next_cluster(fs, file->run_start + last - file->run_index);
+        next = next_cluster(fs, file->run_last);
     return next <= 0 ? next : FAT16_ECHAIN;
 }
 
-/* Finds the sector that holds byte `offset` and cuts `*length` to what lies there in one piece. */
-static int locate(struct fat16 *fs, struct fat16_file *file, uint32_t offset, uint32_t *length,
-                  uint32_t *lba) {
-    uint32_t sector = offset / FAT16_SECTOR;
-    *lba = fs->root_lba + sector;
-    if (file->root)
-        return 0;
-    uint32_t last = (offset + (*length - 1)) / FAT16_SECTOR / fs->cluster_sectors;
-    int error = find_run(fs, file, sector / fs->cluster_sectors, last);
+/* Reads from byte `at` what one call can give, at most `left` bytes: whole sectors that lie in one piece
+ * straight into `out`, or a part of one sector. Returns the number of bytes, or an error. */
+static int64_t read_piece(struct fat16 *fs, struct fat16_file *file, uint32_t at, uint8_t *out,
+                          uint32_t left) {
+    uint32_t sector = at / FAT16_SECTOR, in_sector = at % FAT16_SECTOR, count = left / FAT16_SECTOR;
+    int error = find_run(fs, file, sector, sector + (in_sector == 0 && count > 0 ? count - 1 : 0));
     if (error != 0)
         return error;
-    sector -= file->run_index * fs->cluster_sectors;
-    *lba = fs->data_lba + (file->run_start - 2) * fs->cluster_sectors + sector;
-    uint64_t left =
-        (uint64_t)(file->run_length * fs->cluster_sectors - sector) * FAT16_SECTOR - offset % FAT16_SECTOR;
-    if (*length > left)
-        *length = (uint32_t)left;
-    return 0;
+    sector -= file->run_sector;
+    uint32_t lba = file->run_lba + sector;
+    if (in_sector == 0 && count > 0) {
+        if (count > file->run_length - sector)
+            count = file->run_length - sector;
+        return fs->read(fs->context, lba, count, out) == 0 ? (int64_t)count * FAT16_SECTOR : FAT16_EIO;
+    }
+    if (load(fs, &fs->part_cached, lba, fs->part_data) != 0)
+        return FAT16_EIO;
+    uint32_t piece = FAT16_SECTOR - in_sector;
+    if (piece > left)
+        piece = left;
+    for (uint32_t i = 0; i < piece; i++)
+        out[i] = fs->part_data[in_sector + i];
+    return piece;
 }
 
 int64_t fat16_read(struct fat16 *fs, struct fat16_file *file, uint64_t offset, void *buffer,
@@ -186,42 +217,35 @@ int64_t fat16_read(struct fat16 *fs, struct fat16_file *file, uint64_t offset, v
         return 0;
     if (length > file->size - offset)
         length = file->size - offset;
-    for (uint32_t at = (uint32_t)offset, left = (uint32_t)length, piece; left > 0;
-         at += piece, left -= piece) {
-        uint32_t lba, in_sector = at % FAT16_SECTOR;
-        piece = left;
-        int error = locate(fs, file, at, &piece, &lba);
-        if (error != 0)
-            return error;
-        if (in_sector == 0 && piece >= FAT16_SECTOR) {
-            piece -= piece % FAT16_SECTOR;
-            if (fs->read(fs->context, lba, piece / FAT16_SECTOR, out) != 0)
-                return FAT16_EIO;
-            out += piece;
-            continue;
-        }
-        if (load(fs, &fs->part_cached, lba, fs->part_data) != 0)
-            return FAT16_EIO;
-        if (piece > FAT16_SECTOR - in_sector)
-            piece = FAT16_SECTOR - in_sector;
-        for (uint32_t i = 0; i < piece; i++)
-            *out++ = fs->part_data[in_sector + i];
+    for (uint64_t done = 0; done < length;) {
+        int64_t got = read_piece(fs, file, (uint32_t)(offset + done), out + done, (uint32_t)(length - done));
+        if (got < 0)
+            return got;
+        done += (uint64_t)got;
     }
     return (int64_t)length;
 }
 
-/* "NAME    EXT" to "NAME.EXT". `out` has room for 13. Bytes above 127 stay in the maker's code page. */
-static void short_name(const uint8_t *raw, char *out) {
-    for (int i = 0; i < 11; i++) {
-        if (i == 8 && raw[8] != ' ')
-            *out++ = '.';
-        if (raw[i] != ' ')
-            *out++ = (char)raw[i];
+#if FAT16_ROOT_ONLY
+int fat16_open_root(struct fat16 *fs, const char name[11], struct fat16_file *file) {
+    struct fat16_file root;
+    uint8_t raw[ENTRY_SIZE];
+    open_root(fs, &root);
+    for (uint32_t at = 0;; at += ENTRY_SIZE) {
+        int got = (int)fat16_read(fs, &root, at, raw, ENTRY_SIZE);
+        if (got <= 0 || raw[0] == 0)
+            return got < 0 ? got : FAT16_ENOENT;
+        int same = !(raw[11] & (ATTR_VOLUME | FAT16_ATTR_DIRECTORY));
+        for (int i = 0; i < 11; i++)
+            same &= raw[i] == (uint8_t)name[i];
+        if (same)
+            break;
     }
-    *out = 0;
+    file->first_cluster = (uint16_t)get16(raw + 26);
+    file->size = get32(raw + 28);
+    return check_chain(fs, file);
 }
-
-#if !FAT16_SHORT_NAMES
+#else
 #define NOT_EXPECTED 0xff
 
 /* A long name under way: its entries come last part first, numbered down to 1, before the short entry. */
@@ -270,15 +294,23 @@ static void take_long_name(const struct long_name *name, const uint8_t *raw, cha
     }
     *out = 0;
 }
-#endif
+
+/* "NAME    EXT" to "NAME.EXT". `out` has room for 13. Bytes above 127 stay in the maker's code page. */
+static void short_name(const uint8_t *raw, char *out) {
+    for (int i = 0; i < 11; i++) {
+        if (i == 8 && raw[8] != ' ')
+            *out++ = '.';
+        if (raw[i] != ' ')
+            *out++ = (char)raw[i];
+    }
+    *out = 0;
+}
 
 int fat16_next(struct fat16 *fs, struct fat16_file *folder, uint32_t *cursor, struct fat16_entry *entry) {
     uint8_t raw[ENTRY_SIZE];
-#if !FAT16_SHORT_NAMES
     struct long_name name;
     name.expected = NOT_EXPECTED;
     name.checksum = 0;
-#endif
     for (;;) {
         int64_t got = fat16_read(fs, folder, *cursor, raw, ENTRY_SIZE);
         if (got <= 0 || raw[0] == 0)
@@ -286,21 +318,17 @@ int fat16_next(struct fat16 *fs, struct fat16_file *folder, uint32_t *cursor, st
         *cursor += ENTRY_SIZE;
         if (raw[0] != 0xe5 && !(raw[11] & ATTR_VOLUME))
             break;
-#if !FAT16_SHORT_NAMES
         if (raw[0] != 0xe5 && (raw[11] & 0x3f) == ATTR_LONG)
             add_long_part(&name, raw);
         else
             name.expected = NOT_EXPECTED;
-#endif
     }
     entry->attributes = raw[11];
     entry->first_cluster = (uint16_t)get16(raw + 26);
     entry->size = get32(raw + 28);
     short_name(raw, entry->short_name);
-#if !FAT16_SHORT_NAMES
     short_name(raw, entry->name);
     take_long_name(&name, raw, entry->name);
-#endif
     return 1;
 }
 
@@ -321,9 +349,7 @@ static int find(struct fat16 *fs, struct fat16_file *folder, const char *path, u
     int found;
     while ((found = fat16_next(fs, folder, &cursor, &entry)) > 0) {
         int same = same_name(path, length, entry.short_name);
-#if !FAT16_SHORT_NAMES
         same |= same_name(path, length, entry.name);
-#endif
         if (!same)
             continue;
         folder->size = entry.size;
@@ -353,3 +379,4 @@ int fat16_open(struct fat16 *fs, const char *path, struct fat16_file *file) {
     }
     return error;
 }
+#endif

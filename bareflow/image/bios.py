@@ -48,12 +48,11 @@ def build_bios() -> BiosParts:
         [
             folder / "stage2.S",
             folder / "stage2.c",
-            folder / "report.c",
             root / "runtime" / "fat16.c",
             root / "runtime" / "crc32.c",
         ],
         script=folder / "stage2.ld",
-        defines=["FAT16_SHORT_NAMES=1"],
+        defines=["FAT16_ROOT_ONLY=1"],
         include=[folder],
     )
     return BiosParts(seal(boot.binary, stage2.binary), stage2.binary)

@@ -7,17 +7,17 @@
 #include "bareflow/gen/verdict.h"
 
 /* At MEM_HANDOVER. */
-#define HANDOVER_TSC 0    /* u64: time stamp of the first instruction */
-#define HANDOVER_FAIL 8   /* u16: routine of the boot sector that never returns; al = failure letter */
-#define HANDOVER_DRIVE 10 /* u8: BIOS number of the boot drive */
+#define HANDOVER_TSC 0 /* u64: time stamp of the first instruction */
+#define HANDOVER_FAIL                                                                                        \
+    8 /* u32: segment:offset of the boot sector's routine that says ds:si and ends the machine */
+#define HANDOVER_DRIVE 12 /* u8: BIOS number of the boot drive */
 
-/* First serial port's address in the BIOS data area. */
+/* The serial ports' addresses in the BIOS data area. */
 #define BDA_COM1 0x400
 #define BDA_COM2 0x402
 
 /* bios_registers, as popal and pushal have them. */
 #define REGISTERS_SIZE 32
-#define PAGE_NX_HIGH 0x80000000 /* bit 63 of a table entry, in its upper half */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -34,6 +34,9 @@ extern struct bios_registers bios_registers;
  * on executable, the loader's data writable. Control registers, descriptor tables, segments and flags are
  * kept. */
 void bios_call(uint32_t vector);
+
+/* What bios_call takes for a vector to call the real-mode routine whose segment:offset lies at `address`. */
+#define BIOS_VECTOR_AT(address) ((address) / 4)
 #endif
 
 #endif

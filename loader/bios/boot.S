@@ -22,7 +22,7 @@ boot:
     sti
     cld
     movb %dl, MEM_HANDOVER + HANDOVER_DRIVE
-    movw $fail, MEM_HANDOVER + HANDOVER_FAIL
+    movl $fail_text, MEM_HANDOVER + HANDOVER_FAIL
     rdtsc
     movl %eax, MEM_HANDOVER + HANDOVER_TSC
     movl %edx, MEM_HANDOVER + HANDOVER_TSC + 4
@@ -89,21 +89,33 @@ crc:
     loop crc
     ret
 
-    /* al: the letter. Stage 2 comes here too, in real mode with ds = 0. */
+    /* al: the letter. */
 fail:
     movb %al, letter
+    movw $letter, %si
+
+    /* si: the letter and a sentence. Stage 2 comes here too, in real mode with ds = 0 and cs = 0. */
+fail_text:
+    pushw %si
     call open_port
     movw $message, %si
-8:  lodsb
-    testb %al, %al
-    jz 9f
-    call put
-    jmp 8b
-9:  movb $VERDICT_BOOT_FAILED, %al
+    call say
+    popw %si
+    call say
+    movw $newline, %si
+    call say
+    movb $VERDICT_BOOT_FAILED, %al
     outb %al, $DEBUG_EXIT_PORT
     cli
-10: hlt
-    jmp 10b
+8:  hlt
+    jmp 8b
+
+say:
+    lodsb
+    testb %al, %al
+    jz 12f
+    call put
+    jmp say
 
     /* COM1 to 115200 baud, 8N1: the firmware may have left it at anything, or may have none. */
 open_port:
@@ -141,8 +153,10 @@ put:
 
 message:
     .ascii "bareflow: boot failure "
+newline:
+    .asciz "\r\n"
 letter:
-    .asciz "?\r\n"
+    .asciz "?"
 
     /* Disk address packet: EDD-3, 3.2. */
     .balign 4

@@ -17,7 +17,6 @@
 #define MSR_GS_BASE 0xc0000101
 #define EFER_LME 0x100
 #define EFER_LMA 0x400
-#define EFER_NXE 0x800
 
     .section .text.start, "ax"
     .code16
@@ -36,17 +35,16 @@ stage2:
     andb $0xfe, %al
     outb %al, $0x92
     call a20_is_on
-    movb $'A', %al
+    movw $no_a20, %si
     je fail
 
 1:  movl $0x80000000, %eax
     cpuid
+    movw $not_64_bit, %si
     cmpl $0x80000001, %eax
-    movb $'L', %al
     jb fail
     movl $0x80000001, %eax
     cpuid
-    movb $'L', %al
     btl $29, %edx /* long mode */
     jnc fail
     btl $20, %edx /* no-execute pages, which the kernel rests on */
@@ -58,7 +56,8 @@ stage2:
     movw $(MEM_HANDOVER - MEM_LOADER_TABLES) / 4, %cx
     rep stosl
 
-    /* One page of each upper level, four of 2 MiB pages: the low 4 GiB 1:1, executable only below 2 MiB. */
+    /* One page of each upper level, four of 2 MiB pages: the low 4 GiB 1:1. The kernel makes its own
+     * at once, with nothing both writable and executable. */
     movw $MEM_LOADER_TABLES + 0x1003, MEM_LOADER_TABLES
     movw $MEM_LOADER_TABLES + 0x1000, %di
     movw $MEM_LOADER_TABLES + 0x2003, %ax
@@ -69,19 +68,15 @@ stage2:
     jne 2b
     movw $MEM_LOADER_TABLES + 0x2000, %di
     movl $0x83, %eax
-    xorl %edx, %edx
 3:  stosl
-    xchgl %eax, %edx
-    stosl
-    xchgl %eax, %edx
-    movl $PAGE_NX_HIGH, %edx
+    addw $4, %di
     addl $0x200000, %eax
     jnc 3b
 
     movl %cr4, %eax
     movl %eax, firmware_cr4
     movl $MEM_LOADER_TABLES, %ebx
-    movl $EFER_LME | EFER_NXE, %edi
+    movl $EFER_LME, %edi
     movl %cr0, %ebp
     orl $CR0_PG | CR0_WP | CR0_PE, %ebp
     movl $first64, %esi
@@ -89,6 +84,10 @@ stage2:
 
 fail:
     jmp *MEM_HANDOVER + HANDOVER_FAIL
+no_a20:
+    .asciz "A: address line 20"
+not_64_bit:
+    .asciz "L: no 64-bit processor with NX"
 
     /* ZF = 0 if a word above 1 MiB is not the one 1 MiB below it. */
 a20_is_on:
@@ -149,18 +148,18 @@ bios_call:
     subq $32, %rsp
     sgdt (%rsp)
     sidt 16(%rsp)
-    movq %rsp, saved_rsp
+    movq %rsp, saved_rsp(%rip)
     movq %cr3, %rax
-    movl %eax, saved_cr3
+    movl %eax, saved_cr3(%rip)
     movq %cr0, %rax
-    movl %eax, saved_cr0
+    movl %eax, saved_cr0(%rip)
     movl $MSR_EFER, %ecx
     rdmsr
     andl $~EFER_LMA, %eax
-    movl %eax, saved_efer
+    movl %eax, saved_efer(%rip)
     shll $2, %edi
-    movl %edi, handler
-    lgdt gdt_pointer
+    movl %edi, handler(%rip)
+    lgdt gdt_pointer(%rip)
     pushq $CODE32
     pushq $4f
     lretq
@@ -235,7 +234,7 @@ to_long_mode:
 7:  jmp *%rsi
 
 back64:
-    movq saved_rsp, %rsp
+    movq saved_rsp(%rip), %rsp
     lgdt (%rsp)
     lidt 16(%rsp)
     addq $32, %rsp

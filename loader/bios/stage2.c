@@ -5,20 +5,20 @@
 #include <bareflow/gen/boot.h>
 
 #include "bios.h"
-#include "report.h"
 
 #define MAX_RANGES 56
 #define CARRY 1
 #define SMAP 0x534d4150
 #define LOW_END 0x100000
+#define FAIL BIOS_VECTOR_AT(MEM_HANDOVER + HANDOVER_FAIL)
 #define IDENTITY_END 0x100000000 /* what our page tables map */
-#define LARGE_PAGE 0x200000
-#define PAGE 4096
+#define KERNEL_ROOM 0x200000     /* kernel.ld keeps it below */
+#define PAGE 4096LL
 
 /* EDD-3, 3.2: disk address packet. */
 struct packet {
-    uint8_t size, reserved;
-    uint16_t count, offset, segment;
+    uint32_t size_and_count; /* u8 size, u8 zero, u16 sectors */
+    uint32_t buffer;         /* segment:offset */
     uint64_t lba;
 };
 
@@ -26,12 +26,21 @@ static struct boot_info info;
 static struct memory_range ranges[MAX_RANGES];
 static struct packet packet;
 
+/* Says "bareflow: boot failure" and a sentence that begins with its letter, and ends the machine. */
+static _Noreturn void fail(const char *sentence) {
+    bios_registers.esi = (uint32_t)(uintptr_t)sentence;
+    bios_call(FAIL);
+    __builtin_unreachable();
+}
+
 /* boot_info.block_read: stays here for the kernel. The firmware reads to below 1 MiB only, so through a
  * buffer. */
 static int read_disk(void *context, uint64_t lba, uint32_t count, void *buffer) {
     while (count > 0) {
         uint32_t now = count < DISK_MAX_SECTORS ? count : DISK_MAX_SECTORS;
-        packet = (struct packet){sizeof packet, 0, (uint16_t)now, 0, MEM_BOUNCE >> 4, lba};
+        packet.size_and_count = now << 16 | sizeof packet;
+        packet.buffer = MEM_BOUNCE >> 4 << 16;
+        packet.lba = lba;
         bios_registers.eax = 0x4200;
         bios_registers.edx = (uint32_t)(uintptr_t)context;
         bios_registers.esi = (uint32_t)(uintptr_t)&packet;
@@ -63,110 +72,84 @@ static void read_memory_map(void) {
             info.memory_count++;
     } while (bios_registers.ebx != 0 && info.memory_count < MAX_RANGES - 2);
     if (info.memory_count == 0)
-        fail("M: the firmware gives no memory map");
+        fail("M: no memory map");
+}
+
+/* A place for the kernel: the start of the first usable range from 1 MiB on that has room, whatever it needs.
+ */
+static uint8_t *find_room(void) {
+    for (uint32_t i = 0; i < info.memory_count; i++) {
+        uint64_t end = ranges[i].base + ranges[i].length;
+        uint64_t base =
+            ranges[i].base < MEM_KERNEL_PHYS ? MEM_KERNEL_PHYS : (ranges[i].base + PAGE - 1) & -PAGE;
+        if (ranges[i].kind == MEMORY_USABLE && base + KERNEL_ROOM <= end && end <= IDENTITY_END)
+            return (uint8_t *)base;
+    }
+    fail("Z: no memory for the kernel");
+}
+
+/* The sentences of fat16.c's errors, by their numbers. */
+static void check(int error) {
+    static const char sentences[][20] = {"D: disk read error", "F: no FAT16 volume", "X: cluster chain",
+                                         "K: no KERNEL.BIN"};
+    if (error < 0)
+        fail(sentences[-1 - error]);
+}
+
+/* Reads KERNEL.BIN, compares the checksum and what its head says, and clears the memory behind it. */
+static struct kernel_header *load_kernel(struct fat16 *fs) {
+    struct fat16_file file;
+    check(fat16_open_root(fs, "KERNEL  BIN", &file));
+    uint8_t *kernel = find_room();
+    if (file.size > KERNEL_ROOM)
+        file.size = KERNEL_ROOM; /* the head will tell */
+    check((int)fat16_read(fs, &file, 0, kernel, file.size));
+    struct kernel_header *header = (struct kernel_header *)kernel;
+    uint32_t memory_size = header->memory_size, crc = header->crc32;
+    if (header->magic != KERNEL_MAGIC || header->file_size != file.size || memory_size > KERNEL_ROOM)
+        fail("H: KERNEL.BIN is no kernel");
+    if (header->abi_version != KERNEL_ABI_VERSION)
+        fail("V: KERNEL.BIN's version");
+    header->crc32 = 0;
+    if (bf_crc32(0, kernel, file.size) != crc)
+        fail("S: KERNEL.BIN's checksum");
+    header->crc32 = crc;
+    for (uint32_t i = file.size; i < memory_size; i++)
+        kernel[i] = 0;
+    return header;
 }
 
 static void add_range(uint64_t base, uint64_t length) {
     ranges[info.memory_count++] = (struct memory_range){base, length, MEMORY_LOADER, 0};
 }
 
-/* Whether [base, base + size) lies in usable memory and in nothing else. */
-static int is_free(uint64_t base, uint64_t size) {
-    int usable = 0;
-    for (uint32_t i = 0; i < info.memory_count; i++) {
-        uint64_t start = ranges[i].base, end = start + ranges[i].length;
-        if (ranges[i].kind == MEMORY_USABLE)
-            usable |= base >= start && base + size <= end;
-        else if (base < end && start < base + size)
-            return 0;
-    }
-    return usable;
-}
-
-/* A place for the kernel: 1 MiB, else the first page of a usable range that has room. */
-static uint64_t find_room(uint64_t size) {
-    if (is_free(MEM_KERNEL_PHYS, size))
-        return MEM_KERNEL_PHYS;
-    for (uint32_t i = 0; i < info.memory_count; i++) {
-        uint64_t base = (ranges[i].base + PAGE - 1) & -(uint64_t)PAGE;
-        if (base >= LOW_END && base + size <= IDENTITY_END && is_free(base, size))
-            return base;
-    }
-    fail("Z: no memory for the kernel");
-}
-
-static void check(int error) {
-    if (error == FAT16_EIO)
-        fail("D: the disk cannot be read");
-    if (error == FAT16_EFORMAT)
-        fail("F: no FAT16 volume in the partition");
-    if (error == FAT16_ENOENT)
-        fail("K: KERNEL.BIN is missing");
-    if (error < 0)
-        fail("X: KERNEL.BIN's cluster chain is wrong");
-}
-
-static void check_header(const struct kernel_header *header, uint32_t size) {
-    if (header->magic != KERNEL_MAGIC || header->file_size != size || header->memory_size < size ||
-        header->entry_offset >= size)
-        fail("H: KERNEL.BIN is no kernel, or cut short");
-    if (header->abi_version != KERNEL_ABI_VERSION)
-        fail("V: KERNEL.BIN is of another version");
-}
-
-/* Reads the whole file in one piece, clears the memory behind it, and compares the checksum. */
-static void load_kernel(struct fat16 *fs, struct fat16_file *file, uint32_t memory_size) {
-    uint8_t *kernel = (uint8_t *)info.kernel_phys;
-    check((int)fat16_read(fs, file, 0, kernel, file->size));
-    for (uint32_t i = file->size; i < memory_size; i++)
-        kernel[i] = 0;
-    struct kernel_header *header = (struct kernel_header *)kernel;
-    uint32_t wanted = header->crc32;
-    header->crc32 = 0;
-    if (bf_crc32(0, kernel, file->size) != wanted)
-        fail("S: KERNEL.BIN's checksum is wrong");
-    header->crc32 = wanted;
-}
-
-/* The first table entry beyond the low 2 MiB was made no-execute; the kernel may lie there. */
-static void allow_execution(uint64_t base, uint64_t size) {
-    uint64_t *tables = (uint64_t *)(MEM_LOADER_TABLES + 0x2000);
-    for (uint64_t at = base & -(uint64_t)LARGE_PAGE; at < base + size; at += LARGE_PAGE)
-        tables[at / LARGE_PAGE] &= ~((uint64_t)PAGE_NX_HIGH << 32);
-    __asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)MEM_LOADER_TABLES) : "memory");
-}
-
-static void fill_boot_info(uint8_t drive) {
-    info.magic = BOOT_INFO_MAGIC;
-    info.size = sizeof info;
-    info.version = BOOT_INFO_VERSION;
-    info.source = BOOT_SOURCE_BIOS;
-    info.memory_map = (uint64_t)ranges;
-    info.block_read = (uint64_t)read_disk;
-    info.block_context = drive;
-    info.block_max_sectors = UINT32_MAX;
-    info.com1 = serial_port(BDA_COM1, 0x3f8);
-    info.com2 = serial_port(BDA_COM2, 0x2f8);
-    info.stamps[STAMP_LOADER] = *(const uint64_t *)(MEM_HANDOVER + HANDOVER_TSC);
+static void fill_boot_info(struct boot_info *boot) {
+    boot->magic = BOOT_INFO_MAGIC;
+    boot->size = sizeof info;
+    boot->version = BOOT_INFO_VERSION;
+    boot->source = BOOT_SOURCE_BIOS;
+    boot->memory_map = (uint64_t)ranges;
+    boot->block_read = (uint64_t)read_disk;
+    boot->block_context = *(volatile uint8_t *)(MEM_HANDOVER + HANDOVER_DRIVE);
+    boot->block_max_sectors = UINT32_MAX;
+    boot->com1 = *(volatile uint16_t *)BDA_COM1;
+    boot->com2 = *(volatile uint16_t *)BDA_COM2;
+    boot->stamps[STAMP_LOADER] = *(volatile uint64_t *)(MEM_HANDOVER + HANDOVER_TSC);
 }
 
 _Noreturn void stage2_main(void) {
     struct fat16 fs;
-    struct fat16_file file;
-    struct kernel_header header = {0};
-    fill_boot_info(*(const volatile uint8_t *)(MEM_HANDOVER + HANDOVER_DRIVE));
+    struct boot_info *boot = &info;
+    __asm__("" : "+r"(boot)); /* keeps the address in a register: shorter stores */
+    fill_boot_info(boot);
     read_memory_map();
-    check(fat16_mount(&fs, read_disk, (void *)info.block_context, DISK_PARTITION_LBA));
-    check(fat16_open(&fs, "KERNEL.BIN", &file));
-    check((int)fat16_read(&fs, &file, 0, &header, sizeof header));
-    check_header(&header, file.size);
-    info.kernel_phys = find_room(header.memory_size);
-    load_kernel(&fs, &file, header.memory_size);
+    check(fat16_mount(&fs, read_disk, (void *)boot->block_context, DISK_PARTITION_LBA));
+    struct kernel_header *header = load_kernel(&fs);
+    boot->kernel_phys = (uint64_t)header;
     add_range(0, LOW_END);
-    add_range(info.kernel_phys, header.memory_size);
-    allow_execution(info.kernel_phys, header.memory_size);
+    add_range(boot->kernel_phys, header->memory_size);
     void (*kernel)(struct boot_info *) =
-        (void (*)(struct boot_info *))(info.kernel_phys + header.entry_offset);
-    kernel(&info);
+        (void (*)(struct boot_info *))(boot->kernel_phys + header->entry_offset);
+    kernel(boot);
     fail("B: the kernel came back");
 }

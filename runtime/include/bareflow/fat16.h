@@ -28,7 +28,7 @@ struct fat16 {
     void *context;
     uint32_t fat_lba;  /* first sector of the first FAT */
     uint32_t root_lba; /* first sector of the root directory */
-    uint32_t data_lba; /* first sector of cluster 2 */
+    uint32_t data_lba; /* where cluster 0 would be; cluster 2 is the first */
     uint32_t total_sectors;
     uint32_t root_size;       /* bytes */
     uint32_t cluster_sectors; /* sectors in a cluster */
@@ -43,11 +43,12 @@ struct fat16 {
 struct fat16_file {
     uint32_t size; /* bytes; of a folder: of its entries */
     uint16_t first_cluster;
-    uint8_t attributes;  /* FAT16_ATTR_… */
-    uint8_t root;        /* the root directory, which has no clusters */
-    uint32_t run_index;  /* the run of neighbouring clusters found last: its place in the file, */
-    uint32_t run_length; /* its length in clusters, */
-    uint32_t run_start;  /* and its first cluster */
+    uint8_t attributes; /* FAT16_ATTR_… */
+    uint8_t reserved;
+    uint32_t run_sector; /* the piece found last, in sectors: its place in the file, */
+    uint32_t run_length; /* its length, */
+    uint32_t run_lba;    /* and its place on the disk */
+    uint32_t run_last;   /* its last cluster */
 };
 
 struct fat16_entry {
@@ -65,6 +66,10 @@ int fat16_mount(struct fat16 *fs, fat16_read_fn read, void *context, uint32_t pa
 /* Opens `path`: names separated by '/', either kind of name, ASCII case ignored; "" or "/" is the root.
  * Walks the whole chain once, so that every later read stays inside it. Returns 0 or an error. */
 int fat16_open(struct fat16 *fs, const char *path, struct fat16_file *file);
+
+/* Stage 2's own, where FAT16_ROOT_ONLY is set, instead of fat16_open and fat16_next: a file of the root
+ * directory, by its name as the entry has it ("KERNEL  BIN"). */
+int fat16_open_root(struct fat16 *fs, const char name[11], struct fat16_file *file);
 
 /* Reads up to `length` bytes from byte `offset`. Returns how many (less only at the end), or an error.
  * Neighbouring clusters are read by one call of the block function straight into `buffer`. */
