@@ -67,7 +67,7 @@ uint32_t bf_wire_room(const struct bf_wire *wire) {
 }
 
 int bf_wire_idle(const struct bf_wire *wire) {
-    return tail_of(wire) == wire->head;
+    return tail_of(wire) == wire->head && wire->dropped == wire->dropped_said;
 }
 
 void bf_out_report_drops(struct bf_wire *wire) {

@@ -188,9 +188,14 @@ class Link:
             self.frames_sent += 1
             self._hello_sent = now
             self._hello_at = self._after_hello(now)
-        if self.connected:
+        if self._streaming:
             self._transmit_stream(now, limit, out)
         return bytes(out)
+
+    @property
+    def _streaming(self) -> bool:
+        """Whether the stream may go: a peer that has not had our hello would not understand."""
+        return self.connected and self._hello_at is None
 
     def _after_hello(self, now: float) -> float | None:
         if self.connected:
@@ -217,9 +222,9 @@ class Link:
 
     def wake_at(self, now: float) -> float | None:
         """When `transmit` next has something to do if nothing arrives; `now` for at once, None for never."""
-        if self.connected and (self._acknowledge_due or self._missing or self.outgoing.ready):
+        if self._streaming and (self._acknowledge_due or self._missing or self.outgoing.ready):
             return now
-        times = [self._hello_at, self.outgoing.resend_at if self.connected else None]
+        times = [self._hello_at, self.outgoing.resend_at if self._streaming else None]
         return min((t for t in times if t is not None), default=None)
 
     def line_cut(self, now: float) -> None:
@@ -347,6 +352,11 @@ class GuestLink(Link):
         self.max_message = min(hello["max_message"], MAX_MESSAGE)
         self._ask_soon(now)
         return []
+
+    @property
+    def idle(self) -> bool:
+        """Whether the host has everything, and knows what was dropped."""
+        return super().idle and self.dropped == self._dropped_said
 
     def transmit(self, now: float, limit: int = 4096) -> bytes:
         """As `Link.transmit`; first tells the host what was dropped, once there is room."""

@@ -106,7 +106,8 @@ int bf_wire_send2(struct bf_wire *wire, uint16_t type, const void *head, size_t 
 /* Longest payload that bf_wire_send would take now. */
 uint32_t bf_wire_room(const struct bf_wire *wire);
 
-/* Whether the host has everything that was sent, for instance before the guest ends. */
+/* Whether the host has everything that was sent and knows what was dropped, for instance before the guest
+ * ends. */
 int bf_wire_idle(const struct bf_wire *wire);
 
 #endif
