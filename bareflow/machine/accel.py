@@ -124,7 +124,7 @@ async def run_probe(spec: MachineSpec) -> ProbeRun:
         async with QemuMachine(spec, spec.accel, spec.cpu or DEFAULT_CPU[spec.accel]) as machine:
             machine.console.on_data(console.feed)
             await machine.resume()
-            end = await Watch(machine, waits_for_people=False).until_end()
+            end = await Watch(machine).until_end()
             wall_ms = machine.elapsed_ms()
     except MachineError as problem:
         return ProbeRun(False, 0.0, f"QEMU failed with it: {problem.message}")

@@ -42,13 +42,14 @@ class Channel:
         self.far_end.close()
         self._loop.add_reader(self._near, self._read)
 
-    async def write(self, data: bytes) -> None:
-        """Send bytes, waiting while the other side is slow; without effect once it has closed."""
+    async def write(self, data: bytes) -> bool:
+        """Send bytes, waiting while the other side is slow; False, without effect, once it has closed."""
         try:
             if self._writable:
                 await self._loop.sock_sendall(self._near, data)
         except OSError:
             self._writable = False
+        return self._writable
 
     async def closed(self) -> None:
         """Wait until the other side has closed and every byte has been read."""
@@ -85,3 +86,33 @@ class Channel:
         if self._near.fileno() >= 0:
             self._loop.remove_reader(self._near)
         self._closed.set()
+
+
+class ChannelPort:
+    """A channel as something to read from and to write to, as `bareflow.wire.stream.Pump` wants its port.
+
+    It sees every byte that arrives after it was made; callbacks of the channel see them too.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        channel.on_data(self._pieces.put_nowait)
+
+    async def read(self) -> bytes:
+        """Bytes that have come, at least one; b"" when the machine has closed its end."""
+        piece = asyncio.ensure_future(self._pieces.get())
+        closed = asyncio.ensure_future(self._channel.closed())
+        try:
+            await asyncio.wait({piece, closed}, return_when=asyncio.FIRST_COMPLETED)
+            return piece.result() if piece.done() else b""
+        finally:
+            piece.cancel()
+            closed.cancel()
+
+    async def write(self, data: bytes) -> bool:
+        """Write all of `data`; False when the machine has closed its end."""
+        return await self._channel.write(data)
+
+    def close(self) -> None:
+        """Nothing: the channel is its machine's."""

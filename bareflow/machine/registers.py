@@ -39,14 +39,14 @@ class Registers:
         return self.values.get("hlt") == 1 and not self.values.get("rflags", INTERRUPT_FLAG) & INTERRUPT_FLAG
 
     def lines(self) -> list[str]:
-        """For people: four registers a line."""
+        """For people."""
         return register_lines({name: self.values[name] for name in (*GENERAL, *_TAIL) if name in self.values})
 
 
 _TAIL = ("rip", "rflags", "cr2", "cr3", "cr0", "cr4", "efer")
 
 
-def register_lines(values: Mapping[str, int], per_line: int = 4) -> list[str]:
+def register_lines(values: Mapping[str, int], per_line: int = 3) -> list[str]:
     """Lay out registers for people, `per_line` to a line."""
     cells = [f"{name:>6} {value:016x}" for name, value in values.items()]
     return [" ".join(cells[at : at + per_line]) for at in range(0, len(cells), per_line)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +55,7 @@ async def boot(
     on_text: OnText | None = None,
     on_frame: OnFrame | None = None,
     on_gdb: Callable[[str], None] = tell,
+    attend: Callable[[QemuMachine], Coroutine[Any, Any, None]] | None = None,
 ) -> GuestResult:
     """Boot a machine and wait for its end.
 
@@ -64,6 +65,8 @@ async def boot(
         on_text: called with the console's text as it arrives.
         on_frame: called with every frame of the wire.
         on_gdb: called with the gdb line to use, before the machine's first instruction; default to stderr.
+        attend: runs beside the machine from before its first instruction, to talk to it over `machine.wire` for
+            instance (see `ChannelPort`); cancelled at the machine's end.
 
     Raises:
         MachineError: when QEMU cannot be started or gives up on the guest.
@@ -74,16 +77,18 @@ async def boot(
         kernel = Kernel(Console(on_text, listening.set))
         machine.console.on_data(kernel.console.feed)
         machine.wire.on_data(_wire_reader(kernel, machine, on_frame))
+        tasks = [asyncio.create_task(attend(machine))] if attend else []
+        await asyncio.sleep(0)  # `attend` has begun to listen
         if spec.gdb:  # gdb starts it
             on_gdb(gdb_line(spec, machine))
         else:
             await machine.resume()
-        input_task = asyncio.create_task(_forward_when(listening, stdin, machine))
+        watch = Watch(machine)
+        tasks.append(asyncio.create_task(_forward_when(listening, stdin, machine, watch)))
         try:
-            end = await Watch(machine, waits_for_people=stdin is not None or spec.gdb).until_end()
+            end = await watch.until_end()
         finally:
-            input_task.cancel()
-            await asyncio.wait({input_task})
+            await _ended(tasks)
         wall_ms = machine.elapsed_ms()
     if end.kind == "fault":
         raise MachineError(
@@ -93,6 +98,15 @@ async def boot(
         )
     result = _result(kernel, end, machine)
     return replace(result, wall_ms=wall_ms, accel=choice.accel, accel_reason=choice.reason)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel what ran beside the machine, and pass on what went wrong in it."""
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 def _wire_reader(kernel: Kernel, machine: QemuMachine, on_frame: OnFrame | None) -> Callable[[bytes], None]:
@@ -108,10 +122,12 @@ def _wire_reader(kernel: Kernel, machine: QemuMachine, on_frame: OnFrame | None)
     return take
 
 
-async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMachine) -> None:
+async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMachine, watch: Watch) -> None:
     """Forward input from when the kernel has set its UART up: what came before that would be lost."""
     await listening.wait()
+    watch.patient = True  # the guest may wait for a person
     await forward_stdin(stdin, machine.console)
+    watch.patient = False
 
 
 def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResult:

@@ -59,13 +59,13 @@ _STOPPED = {
 class Watch:
     """One watch over one machine.
 
-    Args:
-        waits_for_people: whether the guest may rightly stand still, waiting for input or for a debugger.
+    Attributes:
+        patient: whether the guest may rightly stand still, waiting for input; may change while it runs.
     """
 
-    def __init__(self, machine: QemuMachine, *, waits_for_people: bool) -> None:
+    def __init__(self, machine: QemuMachine) -> None:
         self._machine = machine
-        self._patient = waits_for_people
+        self.patient = False
         self._loop = asyncio.get_running_loop()
         self._silent_since = self._loop.time()
         self._look_s = FIRST_LOOK_S
@@ -74,8 +74,9 @@ class Watch:
         self._still_since = 0.0
 
     async def until_end(self) -> MachineEnd:
-        """Wait for the end, at most the machine's own timeout; then read the lines to theirs."""
-        limit = self._machine.spec.timeout_s
+        """Wait for the machine's end, or its timeout; then read the lines to theirs, or look at where it stands."""
+        spec = self._machine.spec
+        limit = None if spec.gdb else spec.timeout_s  # with a debugger, a person decides
         ending = asyncio.create_task(self._machine.process.wait())
         event = asyncio.create_task(self._event())
         try:
@@ -138,7 +139,7 @@ class Watch:
         if registers.halted_for_good:
             return MachineEnd("hang", "The CPU halted with interrupts off.", registers=registers)
         still_s = now - self._still_since
-        if not self._patient and still_s >= self._machine.spec.stall_s:
+        if not self.patient and still_s >= self._machine.spec.stall_s:
             return MachineEnd("stall", f"No register changed for {still_s:.0f} s.", registers=registers)
         return None
 

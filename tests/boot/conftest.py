@@ -14,6 +14,7 @@ from bareflow.build import build_image
 from bareflow.compile.freestanding import build_freestanding
 from bareflow.image.recipe import load_recipe, recipe_for_workload
 from bareflow.machine import GuestResult, MachineSpec, boot_
+from bareflow.machine.stdin import Stdin
 from bareflow.toolchain import data_root
 
 COM1, COM2 = 0x3F8, 0x2F8
@@ -98,7 +99,7 @@ def player(player_sector: bytes, tmp_path: Path) -> Callable[[Script], Path]:
 def boot() -> Callable[..., GuestResult]:
     """Return `run(image, stdin=None, **spec)`: boot under emulation, which is everywhere the same."""
 
-    def run(image: Path, *, stdin: bytes | None = None, **settings: object) -> GuestResult:
+    def run(image: Path, *, stdin: Stdin = None, **settings: object) -> GuestResult:
         spec = MachineSpec(image, **{"accel": "tcg", "timeout_s": TIMEOUT_S, **settings})
         return boot_(spec, stdin=stdin)
 

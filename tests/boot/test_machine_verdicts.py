@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+
 import pytest
 
 from bareflow.layouts.verdict import GUEST_VERDICT, HOST_STATUS
 from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, STARTED_RECORD, TEXT_MARK, TEXT_STREAM
+from bareflow.machine import GuestResult, MachineSpec, boot
+from bareflow.machine.channel import ChannelPort
 from bareflow.machine.console import CONSOLE_MARK
+from bareflow.machine.qemu import QemuMachine
 from bareflow.wire.frames import Frame, encode_frame
 
 from .conftest import COM1, COM2, Script
@@ -123,8 +130,26 @@ def test_a_spin_is_a_hang(player, boot):
 
 
 def test_a_machine_that_waits_for_a_person_is_no_hang(player, boot):
-    result = boot(player(workload().act("s")), stall_s=0.1, timeout_s=2.0, stdin=b"")
+    reader, writer = os.pipe()
+    with open(reader, "rb") as terminal:  # noqa: PTH123  a person who has not typed yet
+        result = boot(player(workload().act("s")), stall_s=0.1, timeout_s=2.0, stdin=terminal)
+    os.close(writer)
     assert result.verdict == "timeout"
+
+
+def test_a_machine_whose_input_has_ended_waits_for_nobody(player, boot):
+    assert boot(player(workload().act("s")), stall_s=0.5, stdin=b"all of it").verdict == "hang"
+
+
+def test_input_comes_from_a_file_and_from_a_pipe_alike(player, boot, tmp_path):
+    script = workload().act("c").say(COM2, final("exited")).act("e", GUEST_VERDICT["exited"])
+    given = bytes(i % 200 + 40 for i in range(5000))
+    path = tmp_path / "input"
+    path.write_bytes(given)
+    with path.open("rb") as stream:
+        assert boot(player(script), stdin=stream).stdout == given
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+        assert boot(player(script), stdin=cat.stdout).stdout == given
 
 
 def test_work_without_output_ends_only_by_the_timeout(player, boot):
@@ -145,3 +170,25 @@ def test_every_drive_boots(player, boot, drive: str):
     script = workload(b"ok\n").say(COM2, final("exited")).act("e", GUEST_VERDICT["exited"])
     result = boot(player(script), drive=drive)
     assert result.stdout == b"ok\n", result.explain()
+
+
+def test_one_can_talk_to_a_machine_while_it_runs(player):
+    """The player copies COM1's input; here somebody who attends writes it, and reads the wire."""
+    script = workload().act("c").say(COM2, final("exited")).act("e", GUEST_VERDICT["exited"])
+    heard = bytearray()
+
+    async def attend(machine: QemuMachine) -> None:
+        port = ChannelPort(machine.wire)
+        heard.extend(await port.read())
+        assert await machine.console.write(b"spoken\x04")
+
+    async def run() -> GuestResult:
+        reader, writer = os.pipe()  # standard input stays silent
+        with open(reader, "rb") as silent:  # noqa: ASYNC230, PTH123
+            spec = MachineSpec(player(script), accel="tcg", timeout_s=60)
+            result = await boot(spec, stdin=silent, attend=attend)
+        os.close(writer)
+        return result
+
+    assert asyncio.run(run()).stdout == b"spoken"
+    assert bytes(heard).startswith(started())
