@@ -360,6 +360,15 @@ class GuestLink(Link):
 
     def transmit(self, now: float, limit: int = 4096) -> bytes:
         """As `Link.transmit`; first tells the host what was dropped, once there is room."""
-        if self.dropped != self._dropped_said and self.outgoing.put(DROPPED, DROPPED_RECORD.encode(total=self.dropped)):
+        if self._report_due:
+            self.outgoing.put(DROPPED, DROPPED_RECORD.encode(total=self.dropped))
             self._dropped_said = self.dropped
         return super().transmit(now, limit)
+
+    def wake_at(self, now: float) -> float | None:
+        """As `Link.wake_at`."""
+        return now if self._streaming and self._report_due else super().wake_at(now)
+
+    @property
+    def _report_due(self) -> bool:
+        return self.dropped != self._dropped_said and self.outgoing.room >= DROPPED_RECORD.size
