@@ -99,9 +99,7 @@ async def find_accel(*, afresh: bool = False) -> AccelChoice:
 async def probe_accel() -> AccelChoice:
     """Boot the probe under KVM, then under emulation, and compare."""
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-        image = Path(folder) / "probe.img"
-        sectors = build_freestanding("probe", [GUESTS / "probe.S"], script=GUESTS / "sector.ld").binary
-        image.write_bytes(sectors.ljust(SMALLEST_DISK, b"\0"))
+        image = probe_image(Path(folder))
         problem = ""
         for cpu in KVM_CPUS:
             kvm = await run_probe(MachineSpec(image, accel="kvm", cpu=cpu, timeout_s=PROBE_S))
@@ -115,6 +113,14 @@ async def probe_accel() -> AccelChoice:
         slow = _emulation(f"KVM is slower than emulation here ({kvm.wall_ms:.0f} against {tcg.wall_ms:.0f} ms)")
         return replace(slow, kvm_ms=kvm.wall_ms, tcg_ms=tcg.wall_ms)
     return AccelChoice("kvm", cpu, "the probe passed", kvm.wall_ms, tcg.wall_ms if tcg.passed else None)
+
+
+def probe_image(folder: Path) -> Path:
+    """Make the probe's disk in a folder."""
+    sectors = build_freestanding("probe", [GUESTS / "probe.S"], script=GUESTS / "sector.ld").binary
+    image = folder / "probe.img"
+    image.write_bytes(sectors.ljust(SMALLEST_DISK, b"\0"))
+    return image
 
 
 async def run_probe(spec: MachineSpec) -> ProbeRun:
