@@ -24,6 +24,7 @@ from bareflow.profile.values import (
     merge_all,
 )
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 COUNTS = st.integers(0, 2**40)
 NAMES = st.sampled_from(["fibonacci", "sum_to_n", "größe", "matrix.multiply", ""])
 DIGESTS = st.sampled_from(["0" * 32, "a5" * 16])
@@ -235,3 +236,10 @@ def test_a_negative_count_in_json_is_refused():
 def test_a_count_beyond_64_bits_is_an_error_and_not_a_wrong_file():
     with pytest.raises(ProfileError, match="64 bits"):
         encode_profile(Profile(boots=1 << 64))
+
+
+def test_profiles_written_by_the_first_version_stay_readable_and_writable():
+    binary, document = GOLDEN / "profile-v1.bin", GOLDEN / "profile-v1.json"
+    assert load_profile(binary) == load_profile(document) == example()
+    assert encode_profile(load_profile(binary)) == binary.read_bytes()
+    assert to_json(load_profile(document)) == document.read_text()

@@ -183,3 +183,17 @@ def test_a_message_longer_than_the_peer_takes_is_a_mistake_of_the_caller():
     guest = GuestLink(9)
     with pytest.raises(ValueError, match="longer than"):
         guest.send(40, bytes(1025))
+
+
+def test_one_port_carries_firmware_text_console_text_and_records():
+    text, record = FRAME_TYPE["text"], 40
+    pair = Pair()
+    pair.host = HostLink(77, keep_noise=True)
+    pair.host.receive(b"SeaBIOS (version 1.16)\r\nBooting...\r\n", pair.now)
+    pair.run(lambda: pair.host.connected)
+    for kind, payload in ((text, b"hello, "), (record, b"\0\1\2"), (text, b"world\n")):
+        assert pair.guest.send(kind, payload)
+    pair.settle()
+    assert b"".join(m.payload for m in pair.at_host if m.type == text) == b"hello, world\n"
+    assert [m.payload for m in pair.at_host if m.type == record] == [b"\0\1\2"]
+    assert pair.host.decoder.take_noise().startswith(b"SeaBIOS")
