@@ -71,16 +71,21 @@ class ImageSymbols:
         thread = next((one for one in file.iter_segments() if one["p_type"] == "PT_TLS"), None)
         thread_size = -(-thread["p_memsz"] // thread["p_align"]) * thread["p_align"] if thread else 0
         addresses: dict[str, int] = {}
+        hidden: dict[str, set[int]] = {}  # ld.lld makes libc's hidden symbols local
         functions: dict[str, tuple[int, int]] = {}
         for symbol in table.iter_symbols():
-            if symbol["st_shndx"] == "SHN_UNDEF" or not symbol.name:
+            info = symbol["st_info"]
+            if symbol["st_shndx"] == "SHN_UNDEF" or not symbol.name or info["type"] in ("STT_SECTION", "STT_FILE"):
                 continue
-            local = symbol["st_info"]["bind"] == "STB_LOCAL"
-            value = symbol["st_value"] - (thread_size if symbol["st_info"]["type"] == "STT_TLS" else 0)
-            if not local:
+            value = symbol["st_value"] - (thread_size if info["type"] == "STT_TLS" else 0)
+            if info["bind"] == "STB_LOCAL":
+                hidden.setdefault(symbol.name, set()).add(value)
+            else:
                 addresses[symbol.name] = value
-            if symbol["st_info"]["type"] == "STT_FUNC" and not (local and symbol.name in functions):
+            if info["type"] == "STT_FUNC" and not (info["bind"] == "STB_LOCAL" and symbol.name in functions):
                 functions[symbol.name] = (symbol["st_value"], symbol["st_size"])
+        unique = {name: min(values) for name, values in hidden.items() if len(values) == 1}
+        addresses = {**unique, **addresses}
         return ImageSymbols(addresses, functions)
 
 

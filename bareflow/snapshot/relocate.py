@@ -21,7 +21,9 @@ from elftools.elf.sections import Section, SymbolTableSection
 from bareflow.errors import LinkError
 
 _WRITE, _ALLOC, _EXECUTE = 1, 2, 4
-_KIND_NAMES = {value: name for name, value in ENUM_RELOC_TYPE_x64.items() if isinstance(value, int)}
+_LATER = {"R_X86_64_GOTPCRELX": 41, "R_X86_64_REX_GOTPCRELX": 42}  # pyelftools' table lacks the first
+KINDS = {**{name: value for name, value in ENUM_RELOC_TYPE_x64.items() if isinstance(value, int)}, **_LATER}
+_KIND_NAMES = {value: name for name, value in KINDS.items()}
 _ROW = 64  # bytes in a cache line: where code begins
 
 

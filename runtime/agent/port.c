@@ -13,33 +13,38 @@ static int is_socket;
 static void (*on_tick)(uint64_t);
 static uint8_t signal_stack[65536] __attribute__((aligned(16)));
 
-static const char VARIABLE[] = "BAREFLOW_WIRE_FD=";
-
-/* The descriptor in the environment, or -1; the workload does not get to see the variable. */
-static int descriptor_from(char **environment) {
+/* The value of a variable, which is taken out of the environment: the workload does not get to see it. */
+static const char *take_variable(char **environment, const char *name) {
     for (char **entry = environment; entry && *entry; entry++) {
         const char *text = *entry;
         unsigned at = 0;
-        while (VARIABLE[at] && text[at] == VARIABLE[at])
+        while (name[at] && text[at] == name[at])
             at++;
-        if (VARIABLE[at])
+        if (name[at] || text[at] != '=')
             continue;
-        int value = 0;
-        for (text += at; *text >= '0' && *text <= '9' && value < 1 << 20; text++)
-            value = value * 10 + (*text - '0');
         do
             entry[0] = entry[1];
         while (*entry++);
-        return value;
+        return text + at + 1;
     }
-    return -1;
+    return 0;
+}
+
+static int number(const char *text) {
+    int value = 0;
+    for (; *text >= '0' && *text <= '9' && value < 1 << 20; text++)
+        value = value * 10 + (*text - '0');
+    return value;
 }
 
 int bf_port_open(char **environment) {
-    port = descriptor_from(environment);
-    is_socket = port >= 0;
-    if (port < 0)
-        port = (int)SYS3(SYS_OPEN, "/dev/ttyS1", SYS_O_RDWR | SYS_O_NOCTTY | SYS_O_NONBLOCK, 0);
+    const char *descriptor = take_variable(environment, "BAREFLOW_WIRE_FD");
+    const char *path = take_variable(environment, "BAREFLOW_WIRE");
+    is_socket = descriptor != 0;
+    if (descriptor)
+        port = number(descriptor);
+    else if (path)
+        port = (int)SYS3(SYS_OPEN, path, SYS_O_RDWR | SYS_O_NOCTTY | SYS_O_NONBLOCK, 0);
     return port < 0 ? -1 : 0;
 }
 

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Open the port: the descriptor named by BAREFLOW_WIRE_FD, which is taken out of the environment, else
- * /dev/ttyS1. Returns 0, or -1 where there is none. */
+/* Open the port: the descriptor (a socket) that BAREFLOW_WIRE_FD names, or the device at BAREFLOW_WIRE. Both
+ * are taken out of the environment. Returns 0, or -1 where there is none: then nobody is to be told anything.
+ */
 int bf_port_open(char **environment);
 int bf_port_alive(void); /* 0 once the other end is gone for good */
 size_t bf_port_read(void *context, uint8_t *bytes, size_t n);

@@ -1,0 +1,149 @@
+"""Whole growths at native speed: a Linux process rises through the tiers while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bareflow.compile.pool import CompilePool, Worker
+from bareflow.growth.session import GrowthSession
+from bareflow.grow import grow_native, prepare
+from bareflow.snapshot.slots import GrowthOptions
+from bareflow.wire.frames import FrameDecoder
+
+SOURCES = Path(__file__).parent / "growth"
+EAGER = {"O0": 10, "O1": 20, "O2": 30}
+LIMIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with CompilePool(2) as compilers:
+        yield compilers
+
+
+@pytest.fixture(scope="module")
+def loop():
+    return SOURCES / "loop.c"
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """What a program prints when the host's own compiler made it."""
+
+    def run(source, *arguments):
+        program = tmp_path_factory.mktemp("reference") / source.stem
+        subprocess.run(["cc", "-O1", "-w", source, "-o", program], check=True)
+        return subprocess.run([program, *arguments], capture_output=True, check=False).stdout
+
+    return run
+
+
+def index_of(source, name, pool):
+    """The slot of a function, for programs that wait until they have grown."""
+    split = prepare([source], pool, cpu="x86-64-v2").split
+    return next(str(index) for index, one in enumerate(split.functions.values()) if one.name == name)
+
+
+def grow(pool, source, *arguments, thresholds=EAGER, cpu="x86-64-v2", **options):
+    program = prepare([source], pool, cpu=cpu, options=GrowthOptions(thresholds=thresholds, **options))
+    return asyncio.run(grow_native(program, arguments, timeout_s=LIMIT_S))
+
+
+def test_functions_rise_through_all_tiers_and_the_output_is_right(pool, loop, reference):
+    result = grow(pool, loop, "1000", "4", index_of(loop, "step", pool))
+    assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
+    step = next(one for one in result.functions if one.name == "step")
+    rises = [(up.before, up.after) for up in result.tier_ups if up.function == "step"]
+    assert rises == [("O0", "O1"), ("O1", "O2"), ("O2", "O3")]
+    assert (step.tier, result.complete) == ("O3", True)
+
+
+def test_every_call_is_counted_across_tiers(pool, loop):
+    result = grow(pool, loop, "3000000")
+    assert {one.name: one.calls for one in result.functions} == {"step": 3000000, "main": 1}
+
+
+def test_what_c_has_survives_being_compiled_apart(pool, reference):
+    source = SOURCES / "features.c"
+    result = grow(pool, source, "20000", index_of(source, "one_round", pool))
+    assert result.output == reference(source, "20000")
+    assert (result.exit_status, result.notes, dict(result.kept)) == (0, (), {})
+    assert next(one.tier for one in result.functions if one.name == "one_round") == "O3"
+
+
+def test_a_later_run_may_start_where_an_earlier_one_ended(pool, loop, reference):
+    options = GrowthOptions(thresholds=EAGER)
+    program = prepare([loop], pool, options=options, tiers={"step.local": "O3"})
+    result = asyncio.run(grow_native(program, ["1000"], timeout_s=LIMIT_S))
+    assert (result.output, result.tier_ups) == (reference(loop, "1000"), ())
+    assert {one.name: one.tier for one in result.functions} == {"step": "O3", "main": "O0"}
+
+
+def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes_on(pool, loop, reference, monkeypatch):
+    ask = Worker.request
+
+    def killed_at_o2(worker, message, blobs, deadline_s):
+        if message.get("tier") == "O2":
+            ask(worker, {"op": "host"}, [], deadline_s)  # so that there is a process
+            os.kill(worker.pid, signal.SIGKILL)
+        return ask(worker, message, blobs, deadline_s)
+
+    program = prepare([loop], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER))
+    monkeypatch.setattr("bareflow.growth.service._read", lambda _: None)
+    monkeypatch.setattr(Worker, "request", killed_at_o2)
+    result = asyncio.run(grow_native(program, ["100000000"], timeout_s=LIMIT_S))
+    assert (result.output, result.exit_status) == (reference(loop, "100000000"), 7)
+    assert next(one.tier for one in result.functions if one.name == "step") == "O1"
+    assert program.service.failures == {("step.local", "O2"): 2}
+    assert any("step stays at O1" in note and "SIGKILL" in note for note in result.notes)
+
+
+def test_a_full_code_cache_refuses_and_the_workload_goes_on(pool, reference):
+    source = SOURCES / "features.c"
+    result = grow(pool, source, "100000", arena_size=4096)
+    assert result.output == reference(source, "100000")
+    assert result.tier_ups
+    assert any("has no room" in note for note in result.notes)
+
+
+def test_a_workload_finishes_when_its_host_dies(pool, loop, tmp_path, reference):
+    program = prepare([loop], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER))
+    base = tmp_path / "base.elf"
+    base.write_bytes(program.base.elf)
+    base.chmod(0o755)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        environment = {"BAREFLOW_WIRE_FD": str(theirs.fileno())}
+        process = subprocess.Popen([base, "30000000"], stdout=-1, pass_fds=[theirs.fileno()], env=environment)
+        theirs.close()
+        assert FrameDecoder().feed(ours.recv(4096))  # it is running and speaks
+    output, _ = process.communicate(timeout=LIMIT_S)
+    assert (output, process.returncode) == (reference(loop, "30000000"), 7)
+
+
+def test_a_program_without_a_host_just_runs(pool, loop, tmp_path, reference):
+    program = prepare([loop], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER))
+    base = tmp_path / "alone.elf"
+    base.write_bytes(program.base.elf)
+    base.chmod(0o755)
+    done = subprocess.run([base, "1000"], capture_output=True, check=False, timeout=LIMIT_S)
+    assert (done.stdout, done.returncode) == (reference(loop, "1000"), 7)
+
+
+def test_messages_of_the_wrong_length_are_noted_and_harmless(pool, loop):
+    program = prepare([loop], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER))
+    notes = []
+    functions = tuple(program.split.functions.values())
+    session = GrowthSession(program.base, functions, program.service, lambda *_: True, on_note=notes.append)
+    for kind in range(30, 45):
+        session.receive(kind, b"\x07")
+        session.receive(kind, b"\xff" * 31)
+    assert notes
+    assert not session.tier_ups
