@@ -203,11 +203,9 @@ def is_image(path: Path) -> bool:
         return False
 
 
-def _read_volume_file(volume: VolumeReader, name: str) -> bytes:
+def _read_volume_file(volume: VolumeReader, name: str) -> bytes | None:
     entry = volume.find(name)
-    if entry is None or entry.attribute & 0x10:
-        raise ImageError(f"It holds no file called {name!r}.", "Build it again, or check the name.")
-    return volume.read(entry)
+    return None if entry is None or entry.attribute & 0x10 else volume.read(entry)
 
 
 def read_file(image: Path, name: str) -> bytes:
@@ -217,7 +215,10 @@ def read_file(image: Path, name: str) -> bytes:
         ImageError: no such file, or the image is damaged.
     """
     with _open_volume(image) as (_, volume):
-        return _read_volume_file(volume, name)
+        data = _read_volume_file(volume, name)
+    if data is None:
+        raise ImageError(f"{image} holds no file called {name!r}.", "Check the name, or pack it with --file.")
+    return data
 
 
 def read_parts(image: Path) -> tuple[Part, ...]:
@@ -232,4 +233,8 @@ def read_parts(image: Path) -> tuple[Part, ...]:
         (size,) = struct.unpack_from("<H", first, NUMBERS["BOOT_STAGE2_SIZE_OFFSET"])
         stream.seek(STAGE2)
         stage2 = stream.read(size)
-        return _parts(first, stage2, _read_volume_file(volume, KERNEL_NAME), _read_volume_file(volume, SNAPSHOT_NAME))
+        kernel, snapshot = (_read_volume_file(volume, name) for name in (KERNEL_NAME, SNAPSHOT_NAME))
+    if kernel is None or snapshot is None:
+        missing = KERNEL_NAME if kernel is None else SNAPSHOT_NAME
+        raise ImageError(f"{image} is not a sound image: it holds no {missing}.", "Build it again with build-image.")
+    return _parts(first, stage2, kernel, snapshot)
