@@ -99,7 +99,7 @@ class Split:
         lines = [one.text(_base_linkage(one), define=bool(one.initializer)) for one in rest]
         lines += [f"{name} = {text}" for name, text in self.module.aliases.items() if bare(name) not in self.aliases]
         kept = [one for one in self.module.functions.values() if bare(one.name) not in self.functions]
-        bodies = [one.define(one.name, _kept_linkage(one), one.body) for one in kept]
+        bodies = [one.define(one.name, "dso_local", one.body) for one in kept]
         return self._assemble(lines, bodies, assembly=True)
 
     def body_text(self, symbol: str, tier: str) -> str:
@@ -225,10 +225,6 @@ def _base_linkage(one: Global) -> str:
     return one.linkage or "external"
 
 
-def _kept_linkage(one: Function) -> str:
-    return "available_externally dso_local" if one.linkage == "available_externally" else "dso_local"
-
-
 def _body_global(one: Global, *, owned: bool, fold: bool) -> str:
     """A global as a body's module sees it."""
     if owned:
@@ -284,9 +280,6 @@ def split_module(text: str) -> Split:
     for name, alias in module.aliases.items():
         if " ifunc " in f" {alias}":
             kept.update((symbol, f"it resolves {bare(name)}") for symbol in symbols_in(alias))
-    for function in module.functions.values():
-        if function.linkage == "available_externally":
-            kept[function.name] = "another library defines it"
     movable = {name: one for name, one in module.functions.items() if name not in kept}
     names = {name: originals.get(name, bare(name)) for name in module.functions}
     digests = _Digests(module)
@@ -330,7 +323,8 @@ def _rename_locals(module: ModuleText) -> dict[str, str]:
         for word in re.findall(r"[\w$.]+", text)
     }
     local = [name for name, one in module.globals.items() if one.linkage in _INTERNAL]
-    local += [name for name, function in module.functions.items() if function.linkage in _INTERNAL]
+    inline = _INTERNAL | {"available_externally"}  # C's `inline`: ours to define, whether or not a library does
+    local += [name for name, function in module.functions.items() if function.linkage in inline]
     local += [name for name, text in module.aliases.items() if text.split(" ", 1)[0] in _INTERNAL]
     local += [name for name in module.globals if name[1:].isdigit() and name not in local]
     fresh = {name: quoted(_local_name(name)) for name in local if name not in pinned}
@@ -370,14 +364,17 @@ def _block_addresses(module: ModuleText) -> tuple[dict[str, list[str]], dict[str
         if len(targets) == 1 and users <= targets and not others and one.kind == "constant":
             owned.setdefault(targets.pop(), []).append(one.name)
         else:
-            kept.update((target, f"{bare(one.name)} holds addresses of its blocks") for target in targets)
+            kept.update(
+                (target, f"{bare(one.name).removesuffix(LOCAL_SUFFIX)} holds addresses of its blocks")
+                for target in targets
+            )
     for name, function in module.functions.items():
         for target in {target for line in function.body for target in BLOCK_ADDRESS.findall(line)}:
             if target == name:
                 owned.setdefault(name, [])
                 kept[name] = "it takes addresses of its own blocks outside a constant"
             else:
-                kept[target] = f"{bare(name)} holds addresses of its blocks"
+                kept[target] = f"{bare(name).removesuffix(LOCAL_SUFFIX)} holds addresses of its blocks"
     return owned, kept
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bareflow.compile.pool import CompilePool, Worker
-from bareflow.growth.session import GrowthSession
 from bareflow.grow import grow_native, prepare
+from bareflow.growth.session import GrowthSession
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.wire.frames import FrameDecoder
 
