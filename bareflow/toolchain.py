@@ -31,6 +31,14 @@ def set_echo(verbose: bool) -> None:
     _settings["echo"] = verbose
 
 
+def show(command: Sequence[CommandPart], note: str = "") -> None:
+    """With `-v`, show a command on stderr; the note says why it is not run now."""
+    if _settings["echo"]:
+        line = shlex.join([str(part) for part in command])
+        sys.stderr.write(f"+ {line}{f'  # {note}' if note else ''}\n")
+        sys.stderr.flush()
+
+
 def tell(text: str) -> None:
     """Say one line on stderr: a slow first use, a package being installed."""
     sys.stderr.write(f"bareflow: {text}\n")
@@ -107,9 +115,7 @@ def run(
         error: it failed; its stderr is the detail.
     """
     line = [str(part) for part in command]
-    if _settings["echo"]:
-        sys.stderr.write(f"+ {shlex.join(line)}\n")
-        sys.stderr.flush()
+    show(line)
     try:
         child = subprocess.Popen(
             line,

@@ -19,9 +19,9 @@ from typing import Any
 
 from bareflow.compile.pool import WorkerFailure, default_pool
 from bareflow.errors import CompileError, UsageError
-from bareflow.toolchain import ZIG_VERSION, cache_dir, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, run, show, write_atomic, zig
 
-CACHE_FORMAT = 4  # raise it when this module or the worker's "link" makes other bytes from the same inputs
+CACHE_FORMAT = 5  # raise it when this module or the worker's "link" makes other bytes from the same inputs
 SOURCES = (".c", ".ll", ".bc")
 HEADERS = (".h", ".inc", ".def")
 CXX = (".cc", ".cpp", ".cxx", ".c++", ".C")
@@ -160,6 +160,7 @@ def _compile_one(source: _Source, flags: tuple[str, ...]) -> bytes:
     manifest = cache_dir() / "bitcode" / (_digest([ZIG_VERSION, CACHE_FORMAT, str(source.path), line]) + ".json")
     cached = _from_manifest(manifest, source.root)
     if cached is not None:
+        show([*clang(*line, "-c", source.path, "-o", f"{source.path.stem}.bc")], "unchanged since the last time")
         return cached
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
         out, deps = Path(folder) / "out.bc", Path(folder) / "deps"

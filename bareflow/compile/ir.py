@@ -26,6 +26,7 @@ _DEFINE = re.compile(
     r"(?P<tail>(?: align \d+| ![\w.]+ !\d+)*) \{$",
     re.MULTILINE,
 )
+_INTRINSIC = re.compile(r"@llvm\.x86\.(?!rdtsc|sse\.|sse2\.|mmx\.|flags\.)")  # beyond what every x86-64 CPU has
 _NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
 
 
@@ -126,3 +127,8 @@ def named_in_assembly(text: str) -> set[str]:
     """Words in inline and module assembly: it may call functions by names that LLVM does not see."""
     lines = [line for line in text.splitlines() if line.startswith("module asm") or " asm " in line]
     return {word for line in lines for word in re.findall(r"[A-Za-z_][\w.$]*", line)}
+
+
+def uses_intrinsics(text: str) -> bool:
+    """Whether x86 intrinsics are called that plain x86-64 does not have."""
+    return bool(_INTRINSIC.search(text))

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -72,7 +71,7 @@ class Worker:
         try:
             worker.send(child.stdin, message, blobs)  # type: ignore[arg-type]
             reply = self._receive(child, time.monotonic() + deadline_s, deadline_s)
-        except (BrokenPipeError, EOFError):
+        except (OSError, ValueError, EOFError):
             raise self._bury() from None
         except BaseException:
             self.close()
@@ -123,7 +122,8 @@ class Worker:
     def _bury(self) -> WorkerFailure:
         """Collect a dead process's status and last words."""
         child = self._child
-        assert child
+        if not child:  # closed by another thread
+            return WorkerFailure("was ended", "")
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(5)
         status, output = child.returncode, self._output()
@@ -162,7 +162,6 @@ class CompilePool:
         for each in self._workers:
             self._idle.put(each)
         self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix="compile")
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self

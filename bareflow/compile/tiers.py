@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bareflow.compile.cpu import Target
+from bareflow.compile.cpu import FEATURES, TUNING, Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.pool import DEADLINE_S, CompilePool, WorkerFailure, default_pool
 from bareflow.compile.worker import SPEED
@@ -109,6 +109,7 @@ def compile_object(
     """
     if tier not in COMPILED_TIERS:
         raise UsageError(f"There is no compiled tier {tier!r}.", f"Tiers are {', '.join(COMPILED_TIERS)}.")
+    _check_features(options, target)
     message: dict[str, object] = {
         "op": "compile",
         "name": bitcode.name,
@@ -131,6 +132,19 @@ def compile_object(
     if "error" in reply:
         raise CompileError(f"{bitcode.name} is not LLVM IR that can be compiled.", detail=reply["error"])
     return ObjectCode(blobs[0], reply["compile_ms"], tuple(reply["functions"]))
+
+
+def _check_features(options: Options, target: Target) -> None:
+    """Refuse switches that LLVM does not know (it would only warn) or that need another CPU."""
+    for switch in options.features:
+        name = switch[1:]
+        known = name in TUNING or name in FEATURES
+        if switch[:1] not in ("+", "-") or not known:
+            raise UsageError(
+                f"CPU feature {switch!r} is not known.", "Options take features such as +prefer-no-gather."
+            )
+        if switch[0] == "+" and name in FEATURES and name not in target.enabled:
+            raise UsageError(f"{target.name} has no {name}.", f"Make it part of the target: {target.name},+{name}.")
 
 
 def object_key(bitcode: Bitcode, tier: str, target: Target, options: Options, extra: object = None) -> str:
@@ -175,7 +189,9 @@ def _blame(
         return False
 
     only = message["only"]
-    suspects = list(only if isinstance(only, list) else bitcode.functions)
+    suspects: list[str] = list(only if isinstance(only, list) else bitcode.functions)
+    if len(suspects) == 1:
+        return suspects[0]
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]
         suspects = half if dies(half) else suspects[len(half) :]

@@ -133,7 +133,7 @@ class Compiler:
             "external": [f.name for f in defined if f.linkage.name in ("external", "weak_any", "weak_odr")],
             "undefined": [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")],
             "lines": text.count("\n"),
-            "intrinsics": "@llvm.x86." in text,
+            "intrinsics": ir.uses_intrinsics(text),
             "own_features": ir.has_own_features(text),
         }
 

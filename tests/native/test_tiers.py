@@ -164,3 +164,11 @@ def test_requests_of_several_threads_are_all_served(compiled):
 def test_a_tier_that_is_not_compiled_is_refused(compiled):
     with pytest.raises(UsageError, match="'interp'"):
         compile_object(compiled("int main(void) { return 0; }\n"), tier="interp", target=V2)
+
+
+@pytest.mark.parametrize("switch", ["+avx2", "+no-such-feature", "avx"])
+def test_options_cannot_ask_for_another_cpu(compiled, switch):
+    with pytest.raises(UsageError, match=switch.lstrip("+")):
+        compile_object(
+            compiled("int main(void) { return 0; }\n"), tier="O3", target=V2, options=Options(features=(switch,))
+        )

@@ -70,3 +70,8 @@ def test_names_in_assembly_are_found():
     found = ir.named_in_assembly(text)
     assert {"helper", "other_one"} <= found
     assert "plain" not in found
+
+
+def test_intrinsics_of_every_cpu_do_not_count():
+    assert not ir.uses_intrinsics("call i64 @llvm.x86.rdtsc()\ncall void @llvm.x86.sse2.pause()")
+    assert ir.uses_intrinsics("call i32 @llvm.x86.sse42.crc32.32.8(i32 %0, i8 %1)")
