@@ -21,19 +21,22 @@ static void fw_cfg_read(void *bytes, uint64_t count) {
     __asm__ volatile("rep insb" : "+D"(bytes), "+c"(count) : "d"(FW_CFG_DATA) : "memory");
 }
 
-/* Selects the file; its size, 0 if there is none. */
-static uint32_t fw_cfg_find(const char *name) {
-    struct fw_cfg_file file = {0};
-    uint32_t count;
-    outw(FW_CFG_SELECT, FW_CFG_SIGNATURE);
-    fw_cfg_read(&count, sizeof count);
-    if (memcmp(&count, "QEMU", 4))
+static uint32_t fw_cfg_word(uint16_t select) {
+    uint32_t word;
+    outw(FW_CFG_SELECT, select);
+    fw_cfg_read(&word, sizeof word);
+    return __builtin_bswap32(word);
+}
+
+/* Selects the file of arguments; its size, 0 if there is none. */
+static uint32_t fw_cfg_find(void) {
+    static struct fw_cfg_file file;
+    if (fw_cfg_word(FW_CFG_SIGNATURE) != 0x51454d55) /* "QEMU" */
         return 0;
-    outw(FW_CFG_SELECT, FW_CFG_DIRECTORY);
-    fw_cfg_read(&count, sizeof count);
-    for (count = __builtin_bswap32(count); count; count--) {
+    for (uint32_t count = fw_cfg_word(FW_CFG_DIRECTORY); count; count--) {
+        static const char name[] = "opt/bareflow/args";
         fw_cfg_read(&file, sizeof file);
-        if (memcmp(file.name, name, strlen(name) + 1))
+        if (memcmp(file.name, name, sizeof name))
             continue;
         outw(FW_CFG_SELECT, __builtin_bswap16(file.select));
         return __builtin_bswap32(file.size);
@@ -41,13 +44,14 @@ static uint32_t fw_cfg_find(const char *name) {
     return 0;
 }
 
-/* The text, zero-padded to whole pages with at least one zero after it; null: there is none. */
-static char *text_read(uint64_t *size) {
+/* The text, with zeros to the end of its last page, of which there is at least one. Null: there is no text.
+ */
+static char *text_read(uint32_t *size) {
     struct fat16_file file;
     struct fat16 *const fat = volume();
-    const uint32_t given = fw_cfg_find("opt/bareflow/args");
+    const uint32_t given = fw_cfg_find();
     *size = given;
-    if (!given && fat && !fat16_open(fat, "ARGS.BIN", &file))
+    if (!given && fat && !file_find(fat, "ARGS.BIN", "ARGS    BIN", &file))
         *size = file.size;
     if (!*size || *size > MAX_SIZE)
         return NULL;
@@ -61,23 +65,21 @@ static char *text_read(uint64_t *size) {
     return (char *)address;
 }
 
-struct arguments arguments_read(void) {
-    struct arguments found = {0};
-    uint64_t size;
+void arguments_read(struct arguments *found) {
+    uint32_t size;
     char *text = text_read(&size), *const end = text + size;
     if (!text) {
-        static const char fallback[] = "workload";
-        return (struct arguments){(char *)fallback, sizeof fallback, 1, 1};
+        found->text = "workload";
+        found->size = 9;
+        found->argument_count = found->string_count = 1;
+        return;
     }
     for (; *text; text++)
-        found.argument_count = 10 * found.argument_count + (uint64_t)(*text - '0');
-    found.text = text + 1;
-    while (++text < end) {
-        text += strlen(text);
-        found.string_count++;
-    }
-    found.size = (uint64_t)(text - found.text);
-    if (found.argument_count > found.string_count)
-        found.argument_count = found.string_count;
-    return found;
+        found->argument_count = 10 * found->argument_count + (uint32_t)(*text - '0');
+    found->text = ++text;
+    for (; text < end; text += strlen(text) + 1)
+        found->string_count++;
+    found->size = (uint32_t)(text - found->text);
+    if (found->argument_count > found->string_count)
+        found->argument_count = found->string_count;
 }

@@ -18,11 +18,13 @@ calls:
     CALL 19,  readv, 2
     CALL 20,  writev, 2
     CALL 9,   mmap, 1
-    CALL 10,  mprotect
     CALL 11,  munmap
     CALL 12,  brk
+#ifdef CONFIG_MEMORY
+    CALL 10,  mprotect
     CALL 25,  mremap
     CALL 28,  madvise
+#endif
     CALL 16,  ioctl
     CALL 60,  exit
     CALL 231, exit

@@ -8,17 +8,17 @@
 
 static uint64_t written;
 static struct text_mark mark; /* not sent yet, so that neighbours become one */
-static int waiting;           /* an input byte that was looked at; -1: none */
 
 void console_init(void) {
-    const uint8_t begin[] = {CONSOLE_MARK >> 16 & 255, CONSOLE_MARK >> 8 & 255, CONSOLE_MARK & 255};
-    waiting = -1;
+    static const uint8_t begin[] = {CONSOLE_MARK >> 16 & 255, CONSOLE_MARK >> 8 & 255, CONSOLE_MARK & 255};
     serial_put(boot.com1, begin, sizeof begin);
 }
 
 void console_flush(void) {
-    if (mark.length)
-        wire_send(FRAME_TEXT_MARK, &mark, sizeof mark, NULL, 0);
+    if (!mark.length)
+        return;
+    wire_payload->mark = mark;
+    wire_send(FRAME_TEXT_MARK, sizeof mark);
     mark.length = 0;
 }
 
@@ -26,18 +26,23 @@ void console_write(const void *bytes, size_t count, unsigned stream) {
     const uint8_t *next = bytes;
     if (stream != mark.stream || mark.offset + mark.length != written)
         console_flush();
-    if (stream != TEXT_STDOUT && !mark.length)
-        mark = (struct text_mark){written, 0, stream};
-    for (; count--; next++, written++) {
-        serial_put(boot.com1, next, 1);
+    if (!mark.length) {
+        mark.offset = written;
+        mark.stream = stream;
+    }
+    for (; count--; next++) {
+        serial_put(boot.com1, next, 1); /* may fault, and then nothing is counted that was not written */
+        written++;
         mark.length += stream != TEXT_STDOUT;
     }
 }
 
+static int waiting; /* an input byte that was looked at, plus one; 0: none */
+
 bool console_ready(void) {
-    if (waiting < 0)
-        waiting = serial_get(boot.com1);
-    return waiting >= 0;
+    if (!waiting)
+        waiting = serial_get(boot.com1) + 1;
+    return waiting;
 }
 
 /* Waits for the first byte, then takes what has arrived. 0: end of input. */
@@ -47,10 +52,10 @@ int64_t console_read(uint8_t *bytes, uint64_t count) {
     while (count && !console_ready())
         pause();
     for (; done < count && console_ready(); done++) {
-        if (waiting == END_OF_INPUT && done)
+        const int byte = waiting - 1;
+        if (byte == END_OF_INPUT && done)
             break; /* the next call says so */
-        const int byte = waiting;
-        waiting = -1;
+        waiting = 0;
         if (byte == END_OF_INPUT)
             return 0;
         bytes[done] = (uint8_t)byte;
@@ -58,24 +63,32 @@ int64_t console_read(uint8_t *bytes, uint64_t count) {
     return (int64_t)done;
 }
 
-void say(const char *text) {
-    console_write(text, strlen(text), TEXT_KERNEL);
+static void say_bytes(const char *text, size_t count) {
+    console_write(text, count, TEXT_KERNEL);
 }
 
-static void say_in_base(uint64_t value, unsigned base) {
-    char digits[21], *at = digits + sizeof digits;
-    *--at = 0;
+static void say_number(uint64_t value, unsigned base) {
+    char digits[20];
+    unsigned at = sizeof digits;
     do
-        *--at = "0123456789abcdef"[value % base];
+        digits[--at] = "0123456789abcdef"[value % base];
     while (value /= base);
-    say(at);
+    say_bytes(digits + at, sizeof digits - at);
 }
 
-void say_number(uint64_t value) {
-    say_in_base(value, 10);
+void say_values(const char *text, uint64_t first, uint64_t second) {
+    for (; *text; text++) {
+        if (*text != '%' && *text != '#') {
+            say_bytes(text, 1);
+            continue;
+        }
+        if (*text == '#')
+            say_bytes("0x", 2);
+        say_number(first, *text == '#' ? 16 : 10);
+        first = second;
+    }
 }
 
-void say_hex(uint64_t value) {
-    say("0x");
-    say_in_base(value, 16);
+void say(const char *text) {
+    say_values(text, 0, 0);
 }

@@ -37,14 +37,14 @@ extern struct boot_info boot;
 void stamp(unsigned index);
 
 /* cpu.c */
+extern uint32_t cpu_words[8]; /* the CPUID outputs that snapshots name features by */
 void cpu_init(void);
-void cpu_words(uint32_t words[8]); /* the CPUID outputs that snapshots name features by */
 
 /* memory.c: physical memory */
 void memory_init(void);
-uint64_t page_alloc(bool large); /* zeroed page's physical address; 0: no memory left */
+uint64_t page_alloc(bool large); /* a zeroed page's physical address; 0: no memory left */
 void page_free(uint64_t physical, bool large);
-uint64_t memory_free(void);  /* bytes */
+uint64_t memory_free(void);  /* bytes; at least */
 uint64_t memory_total(void); /* bytes */
 uint64_t memory_peak(void);  /* bytes: most ever in use */
 
@@ -52,34 +52,36 @@ uint64_t memory_peak(void);  /* bytes: most ever in use */
 #define PTE_PRESENT 1ull
 #define PTE_WRITE 2ull
 #define PTE_LARGE 0x80ull
-#define PTE_TAKEN 0x200ull /* not present, yet in use: reserved, or a page made inaccessible */
 #define PTE_NX (1ull << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
+/* What may be done with a page; 0: nothing, and it needs no memory. The first two are PTE bits. */
+#define ACCESS_READ 1u
+#define ACCESS_WRITE 2u
+#define ACCESS_EXECUTE 4u
+#define ACCESS_DATA (ACCESS_READ | ACCESS_WRITE)
+#define ACCESS_CODE (ACCESS_READ | ACCESS_EXECUTE)
+
 enum change {
-    CHANGE_CHECK,   /* -EEXIST if anything is there */
-    CHANGE_SET,     /* put memory (or only a reservation) where nothing is; new access where something is */
+    CHANGE_CHECK,   /* an error if anything is there */
+    CHANGE_SET,     /* memory, or only a reservation, where nothing is; new access where something is */
     CHANGE_PROTECT, /* new access; -ENOMEM where nothing is */
     CHANGE_ZERO,    /* zero what is there */
-    CHANGE_UNMAP,   /* give back what is there, and empty tables */
+    CHANGE_UNMAP,   /* give back what is there */
 };
 
-/* All or part of it may be done when it fails with -ENOMEM. `access` is PTE bits; 0: none, no memory needed.
- */
-int64_t space_change(uint64_t start, uint64_t end, enum change change, uint64_t access);
+int64_t space_change(uint64_t at, uint64_t end, unsigned change, unsigned access); /* may fail half done */
+uint64_t space_physical(uint64_t address);                                         /* 0: not present */
+int space_access(uint64_t address);                                                /* ACCESS_…, or an error */
 int64_t space_move(uint64_t from, uint64_t to, uint64_t length);
-uint64_t space_lookup(uint64_t address);   /* the leaf entry; 0: nothing there */
-uint64_t space_physical(uint64_t address); /* 0: not present */
 void paging_init(void);
 void low_memory_map(bool mapped); /* the first MiB 1:1, for the firmware's disk calls */
 
 /* map.c: mmap and kin */
-#define ACCESS_DATA (PTE_PRESENT | PTE_WRITE | PTE_NX)
 extern uint64_t stack_bottom, break_start, page_faults;
 bool stack_fault(uint64_t address);                /* a page for the workload's stack; false: not the stack */
 bool space_valid(uint64_t start, uint64_t length); /* the workload may have memory there */
-int64_t map_memory(uint64_t hint, uint64_t length, uint64_t flags, uint64_t access); /* address or error */
-uint64_t protection_access(uint64_t protection);
+int64_t map_memory(uint64_t hint, uint64_t length, unsigned flags, unsigned access); /* address or error */
 int64_t sys_munmap(uint64_t start, uint64_t length);
 
 /* serial.c: UARTs */
@@ -95,12 +97,20 @@ void console_flush(void); /* tells the wire whose the last bytes were */
 bool console_ready(void);
 int64_t console_read(uint8_t *bytes, uint64_t count);
 void say(const char *text);
-void say_number(uint64_t value);
-void say_hex(uint64_t value);
+void say_values(const char *text, uint64_t first,
+                uint64_t second); /* '%' is the next in decimal, '#' in hex */
 
 /* wire.c: frames on COM2 */
-void wire_send(unsigned type, const void *head, size_t head_size, const void *tail, size_t tail_size);
-void wire_started(const uint8_t build_id[16]);
+extern union wire_payload {
+    struct final_record final;
+    struct started_record started;
+    struct text_mark mark;
+    struct {
+        struct trap_record record;
+        uint64_t words[TRAP_STACK_WORDS];
+    } trap;
+} *const wire_payload;
+void wire_send(unsigned type, size_t size); /* what lies in wire_payload */
 
 /* exit.c */
 _Noreturn void finish(uint32_t verdict, int32_t status);
@@ -109,28 +119,26 @@ _Noreturn void panic(const char *sentence);
 /* trap.c */
 void trap_handle(struct frame *frame);
 
-/* block.c: the disk, whichever there is */
-bool block_init(void);
-int block_read(void *context, uint64_t lba, uint32_t count, void *buffer);
+/* block.c: the disk and the FAT16 volume on it */
+struct fat16 *volume(void); /* null: no disk, or no file system on it */
 
 /* virtio.c */
 bool virtio_init(void);
 int virtio_read(uint64_t lba, uint32_t count, void *buffer);
-
-/* volume.c: the FAT16 partition */
-struct fat16 *volume(void); /* null: no disk, or no file system on it */
 
 /* snapshot.c */
 extern bool workload_runs;
 extern uint64_t stack_size;
 _Noreturn void snapshot_start(void);
 
+int file_find(struct fat16 *fat, const char *name, const char *short_name, struct fat16_file *file);
+
 /* args.c: program arguments */
 struct arguments {
-    char *text; /* NUL-terminated strings: the arguments, then the environment */
-    uint64_t size, argument_count, string_count;
+    const char *text; /* NUL-terminated strings: the arguments, then the environment */
+    uint32_t size, argument_count, string_count;
 };
-struct arguments arguments_read(void);
+void arguments_read(struct arguments *found); /* `found` is zero */
 
 /* clock.c */
 extern uint64_t clock_hz; /* TSC ticks in a second; 0: not measured yet */
@@ -140,13 +148,13 @@ uint64_t clock_ns(void);  /* since the kernel's entry */
 int64_t file_read_at(uint64_t fd, void *bytes, uint64_t count, uint64_t offset);
 
 /* process.c */
-void random_bytes(uint8_t *bytes, size_t count);
+uint64_t random_word(void);
 
 /* syscall.c */
 int64_t syscall_handle(struct frame *frame);
 
 /* entry.S */
-extern uint8_t trap_stubs[], syscall_entry[], syscall_fault[], stacks[], syscall_stack_top[];
+extern uint8_t syscall_entry[], syscall_fault[], stacks[], syscall_stack_top[];
 extern uint64_t pml4[512], direct_pdpt[512], kernel_pt[512];
 _Noreturn void resume(struct frame *frame);
 
@@ -158,5 +166,6 @@ void *memcpy(void *to, const void *from, size_t count);
 void *memset(void *to, int byte, size_t count);
 int memcmp(const void *a, const void *b, size_t count);
 size_t strlen(const char *text);
+const char *text_at(const char *list, unsigned index); /* of texts each ended by NUL */
 
 #endif

@@ -101,10 +101,10 @@ int64_t sys_sched_getaffinity(uint64_t who, uint64_t size, uint64_t *mask) {
 
 /* RDRAND where there is one; else the time stamp, mixed (splitmix64): good against accidents, not attackers.
  */
-static uint64_t random_word(void) {
+uint64_t random_word(void) {
     static uint64_t state;
     uint64_t word;
-    if (cpuid(1, 0).ecx & 1u << 30) {
+    if (cpu_words[CPUID_WORD_1_ECX] & 1u << 30) {
         uint8_t good;
         __asm__ volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(good));
         if (good)
@@ -116,14 +116,10 @@ static uint64_t random_word(void) {
     return word ^ word >> 31;
 }
 
-void random_bytes(uint8_t *bytes, size_t count) {
-    while (count--)
-        *bytes++ = (uint8_t)random_word();
-}
-
 #ifdef CONFIG_PROCESS
 int64_t sys_getrandom(uint8_t *bytes, uint64_t count) {
-    random_bytes(bytes, count);
+    for (uint64_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)random_word();
     return (int64_t)count;
 }
 

@@ -4,161 +4,168 @@
 #include "snapshot_check.h"
 #include "x86.h"
 
-#define SNAPSHOT_NAME "OPTIMIZED_SNAPSHOT.BIN"
-#define AUXILIARY_MAX 20
-
 bool workload_runs;
 uint64_t stack_size;
 
-/* By REFUSED_… from 1. */
-static const char reasons[] = "no " SNAPSHOT_NAME "\0the disk cannot be read\0too short\0wrong magic number\0"
-                              "wrong version\0wrong header size\0wrong total size\0CRC-32 differs\0"
-                              "made for another kernel\0a table lies outside\0bad segment\0"
-                              "writable and executable\0bad entry\0bad function\0bad relocation\0"
-                              "the CPU lacks \0not enough memory";
+/* The names of REFUSED_… from 1, as bareflow/layouts/snapshot.py has them. */
+static const char reasons[] =
+    "not-found\0read-error\0too-short\0magic\0version\0header-size\0total-size\0crc\0abi\0"
+    "table\0segment\0write-and-execute\0entry\0function\0relocation\0feature\0memory";
 
 static _Noreturn void refuse(uint32_t reason, const char *detail) {
-    const char *text = reasons;
-    for (uint32_t i = 1; i < reason; i++)
-        text += strlen(text) + 1;
     say("bareflow: snapshot refused: ");
-    say(text);
-    say(detail);
+    say(text_at(reasons, reason - 1));
+    if (detail) {
+        say(" ");
+        say(detail);
+    }
     say("\n");
     finish(VERDICT_REFUSED, (int32_t)reason);
 }
 
-static void *snapshot_read(uint64_t *size) {
+/* Finds a file in the root; a kernel that serves no files to the workload knows short names only. */
+int file_find(struct fat16 *fat, const char *name, const char *short_name, struct fat16_file *file) {
+#ifdef CONFIG_FILES
+    (void)short_name;
+    return fat16_open(fat, name, file);
+#else
+    (void)name;
+    return fat16_open_root(fat, short_name, file);
+#endif
+}
+
+/* The file in memory; its size goes to boot info, where a loader may have put both already. */
+static void *snapshot_read(void) {
     struct fat16_file file;
-    *size = boot.snapshot_size;
     if (boot.snapshot_phys)
         return direct(boot.snapshot_phys);
     struct fat16 *const fat = volume();
-    const int missing = fat ? fat16_open(fat, SNAPSHOT_NAME, &file) : FAT16_EIO;
+    if (!fat)
+        refuse(REFUSED_READ_ERROR, NULL);
+    const int missing = file_find(fat, "OPTIMIZED_SNAPSHOT.BIN", "OPTIMI~1BIN", &file);
     if (missing)
-        refuse(missing == FAT16_ENOENT ? REFUSED_NOT_FOUND : REFUSED_READ_ERROR, "");
-    *size = file.size;
-    const int64_t address = map_memory(0, file.size + 1ull, 0, ACCESS_DATA);
-    if (address < 0)
-        refuse(REFUSED_MEMORY, "");
-    if (fat16_read(fat, &file, 0, (void *)address, file.size) != file.size)
-        refuse(REFUSED_READ_ERROR, "");
-    return (void *)address;
+        refuse(missing == FAT16_ENOENT ? REFUSED_NOT_FOUND : REFUSED_READ_ERROR, NULL);
+    boot.snapshot_size = file.size;
+    void *const address = (void *)map_memory(0, file.size + 1ull, 0, ACCESS_DATA);
+    if ((int64_t)address < 0)
+        refuse(REFUSED_MEMORY, NULL);
+    if (fat16_read(fat, &file, 0, address, file.size) != file.size)
+        refuse(REFUSED_READ_ERROR, NULL);
+    return address;
 }
 
-static void segments_map(const struct snapshot_header *header, uint64_t bias) {
+/* Maps every segment, or with `copied` gives each the access that it asks for. */
+static void segments_map(const struct snapshot_header *header, uint64_t bias, bool copied) {
     const struct snapshot_segment *segment = snapshot_segments(header);
-    for (uint32_t i = 0; i < header->segment_count; i++, segment++) {
+    for (uint32_t i = header->segment_count; i; i--, segment++) {
         const uint64_t address = segment->address + bias, start = page_floor(address);
-        const uint64_t length = page_ceiling(address + segment->memory_size) - start;
-        if (!length)
+        const uint64_t end = page_ceiling(address + segment->memory_size);
+        if (copied) { /* SEGMENT_EXECUTE, _WRITE, _READ are 1, 2, 4 */
+            space_change(start, end, CHANGE_PROTECT,
+                         (segment->flags & SEGMENT_WRITE) | ACCESS_READ |
+                             (segment->flags & SEGMENT_EXECUTE) * ACCESS_EXECUTE);
             continue;
-        if (!space_valid(start, length))
-            refuse(REFUSED_SEGMENT, "");
-        if (map_memory(start, length, MAP_FIXED_NOREPLACE, ACCESS_DATA) < 0)
-            refuse(REFUSED_MEMORY, "");
+        }
+        if (!space_valid(start, end - start))
+            refuse(REFUSED_SEGMENT, NULL);
+        if (map_memory(start, end - start, MAP_FIXED, ACCESS_DATA) < 0)
+            refuse(REFUSED_MEMORY, NULL);
         memcpy((void *)address, (const uint8_t *)header + segment->file_offset, segment->file_size);
-        if (start + length > break_start)
-            break_start = start + length;
-    }
-}
-
-static void segments_protect(const struct snapshot_header *header, uint64_t bias) {
-    const struct snapshot_segment *segment = snapshot_segments(header);
-    for (uint32_t i = 0; i < header->segment_count; i++, segment++) {
-        const uint64_t address = segment->address + bias;
-        const uint64_t access = PTE_PRESENT | (segment->flags & SEGMENT_WRITE ? PTE_WRITE : 0) |
-                                (segment->flags & SEGMENT_EXECUTE ? 0 : PTE_NX);
-        space_change(page_floor(address), page_ceiling(address + segment->memory_size), CHANGE_PROTECT,
-                     access);
+        break_start = end; /* segments ascend */
     }
 }
 
 static void relocate(const struct snapshot_header *header, uint64_t bias) {
     const struct snapshot_relocation *relocation = snapshot_relocations(header);
-    for (uint32_t i = 0; i < header->relocation_count; i++, relocation++)
+    for (uint32_t i = header->relocation_count; i; i--, relocation++)
         *(uint64_t *)(relocation->address + bias) = bias + (uint64_t)relocation->addend;
 }
 
-/* Argument count, argument and environment pointers, auxiliary vector (System V ABI, x86-64
- * supplement, 3.4.1). Returns the stack pointer for _start. */
-static uint64_t stack_build(const struct snapshot_header *header, uint64_t bias) {
-    const struct arguments given = arguments_read();
-    char *text = (char *)MEM_STACK_TOP - 16 - given.size;
-    uint8_t *const random = (uint8_t *)page_floor((uint64_t)text) - 16;
-    uint64_t *const words =
-        (uint64_t *)(((uint64_t)random - 8 * (given.string_count + 3 + 2 * AUXILIARY_MAX)) & -16ull);
-    uint64_t *next = words;
-    if (given.size + 8 * given.string_count + LARGE_PAGE_SIZE / 8 > stack_size)
-        panic("the arguments do not fit on the stack");
-    memcpy((char *)MEM_STACK_TOP - 16, "x86_64", 7);
-    memcpy(text, given.text, given.size);
-    random_bytes(random, 16);
-    const uint64_t name = (uint64_t)text;
-    *next++ = given.argument_count;
-    for (uint64_t i = 0; i <= given.string_count; i++) {
-        if (i == given.argument_count)
-            *next++ = 0;
-        if (i < given.string_count) {
-            *next++ = (uint64_t)text;
-            text += strlen(text) + 1;
-        }
+/* The auxiliary vector (System V ABI, x86-64 supplement, 3.4.3). */
+static void auxiliary_fill(uint64_t *next, const struct snapshot_header *header, uint64_t bias,
+                           const uint64_t *random) {
+    static const uint8_t fixed[][2] = {{AT_PHENT, ELF64_PHDR_SIZE},
+                                       {AT_CLKTCK, 100},
+                                       {AT_UID, 0},
+                                       {AT_EUID, 0},
+                                       {AT_GID, 0},
+                                       {AT_EGID, 0},
+                                       {AT_SECURE, 0}};
+    const uint64_t measured[][2] = {{AT_PAGESZ, PAGE_SIZE},
+                                    {AT_PHNUM, header->phdr_count},
+                                    {AT_ENTRY, header->entry + bias},
+                                    {AT_RANDOM, (uint64_t)random},
+                                    {AT_PLATFORM, (uint64_t)(random + 2)},
+                                    {AT_HWCAP, cpu_words[CPUID_WORD_1_EDX]},
+                                    {AT_EXECFN, (uint64_t)(random + 3)},
+                                    {header->phdr_address ? AT_PHDR : AT_NULL, header->phdr_address + bias}};
+    for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        *next++ = fixed[i][0];
+        *next++ = fixed[i][1];
     }
-    *next++ = 0;
-    const uint64_t auxiliary[AUXILIARY_MAX][2] = {
-        {AT_PHDR, header->phdr_address ? header->phdr_address + bias : 0},
-        {AT_PHENT, ELF64_PHDR_SIZE},
-        {AT_PHNUM, header->phdr_count},
-        {AT_PAGESZ, PAGE_SIZE},
-        {AT_BASE, 0},
-        {AT_FLAGS, 0},
-        {AT_ENTRY, header->entry + bias},
-        {AT_UID, 0},
-        {AT_EUID, 0},
-        {AT_GID, 0},
-        {AT_EGID, 0},
-        {AT_SECURE, 0},
-        {AT_CLKTCK, 100},
-        {AT_HWCAP, cpuid(1, 0).edx},
-        {AT_RANDOM, (uint64_t)random},
-        {AT_PLATFORM, MEM_STACK_TOP - 16},
-        {AT_EXECFN, name},
-    };
-    memcpy(next, auxiliary, sizeof auxiliary); /* the rest of the array is AT_NULL */
-    return (uint64_t)words;
+    memcpy(next, measured, sizeof measured);
+}
+
+#define AUXILIARY_WORDS 32 /* the vector and its end */
+
+/* Builds what _start expects; returns its stack pointer. The strings lie on top, above 16 random bytes and
+ * the platform's name; below come the vectors. */
+static uint64_t *stack_build(const struct snapshot_header *header, uint64_t bias) {
+    static struct arguments given;
+    arguments_read(&given);
+    char *text = (char *)((MEM_STACK_TOP - given.size) & -16ull);
+    uint64_t *const random = (uint64_t *)text - 3;
+    uint64_t *const words =
+                        (uint64_t *)((uint64_t)(random - AUXILIARY_WORDS - given.string_count - 3) & -16ull),
+                    *next = words;
+    if ((uint64_t)words < stack_bottom + PAGE_SIZE)
+        panic("the arguments do not fit on the stack");
+    memcpy(text, given.text, given.size);
+    random[0] = random_word();
+    random[1] = random_word();
+    random[2] = 0x34365f363878; /* "x86_64" */
+    *next++ = given.argument_count;
+    for (uint32_t i = 0; i < given.string_count; i++) {
+        if (i == given.argument_count)
+            next++;
+        *next++ = (uint64_t)text;
+        text += strlen(text) + 1;
+    }
+    if (given.string_count == given.argument_count)
+        next++;
+    auxiliary_fill(next + 1, header, bias, random);
+    return words;
 }
 
 _Noreturn void snapshot_start(void) {
     static struct frame frame;
-    uint64_t size;
-    uint32_t words[8];
-    struct snapshot_view view;
+    static struct snapshot_view view;
     stack_bottom = MEM_STACK_TOP - LARGE_PAGE_SIZE; /* until the snapshot says */
-    void *const file = snapshot_read(&size);
-    cpu_words(words);
-    const uint32_t reason = snapshot_check(file, size, words, &view);
+    void *const file = snapshot_read();
+    const uint32_t reason = snapshot_check(file, boot.snapshot_size, cpu_words, &view);
     if (reason)
-        refuse(reason, view.missing_feature ? view.missing_feature : "");
+        refuse(reason, view.missing_feature);
     const struct snapshot_header *const header = view.header;
     const uint64_t bias = header->flags & SNAPSHOT_FLAG_PIE ? MEM_WORKLOAD_BASE : 0;
     stack_size = page_ceiling(header->stack_size);
     if (stack_size > MEM_MMAP_BASE)
-        refuse(REFUSED_MEMORY, "");
+        refuse(REFUSED_MEMORY, NULL);
     stack_bottom = MEM_STACK_TOP - stack_size;
-    segments_map(header, bias);
+    segments_map(header, bias, false);
     relocate(header, bias);
-    segments_protect(header, bias);
-    frame = (struct frame){
-        .rip = header->entry + bias,
-        .rsp = stack_build(header, bias),
-        .rflags = 2,
-        .cs = WORKLOAD_CS,
-        .ss = WORKLOAD_SS,
-    };
+    segments_map(header, bias, true);
+    frame.rip = header->entry + bias;
+    frame.rsp = (uint64_t)stack_build(header, bias);
+    frame.rflags = 2;
+    frame.cs = WORKLOAD_CS;
+    frame.ss = WORKLOAD_SS;
     stamp(STAMP_WORKLOAD);
-    wire_started(header->build_id);
+    struct started_record *const started = &wire_payload->started;
+    memcpy(started->build_id, header->build_id, sizeof started->build_id);
+    memcpy(started->stamps, boot.stamps, sizeof started->stamps);
+    wire_send(FRAME_STARTED, sizeof *started);
     if (!boot.snapshot_phys)
-        sys_munmap((uint64_t)file, size + 1);
+        sys_munmap((uint64_t)file, boot.snapshot_size + 1);
     page_faults = 0; /* those of building the stack are ours */
     workload_runs = true;
     resume(&frame);

@@ -25,11 +25,8 @@ extern const struct constant constants[], constants_end[];
 /* Says once for each number that a program wanted what we do not have. */
 static int64_t unknown(uint64_t number) {
     static bool said[NUMBERS];
-    if (number >= NUMBERS || !said[number]) {
-        say("bareflow: system call ");
-        say_number(number);
-        say(" is not served\n");
-    }
+    if (number >= NUMBERS || !said[number])
+        say_values("bareflow: system call % is not served\n", number, 0);
     if (number < NUMBERS)
         said[number] = true;
     return -ENOSYS;

@@ -120,6 +120,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     """
     root = toolchain.data_root()
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
+    lean = [] if "files" in features else ["FAT16_ROOT_ONLY=1"]
     own = sorted((root / "kernel").glob("*.S")) + sorted((root / "kernel").glob("*.c"))
     sources = [*own, *(root / name for name in shared)]
     built = build_freestanding(
@@ -127,7 +128,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
         sources,
         script=root / "kernel" / "kernel.ld",
         flags=("-mcmodel=kernel",),
-        defines=[f"CONFIG_{feature.upper()}=1" for feature in sorted(features)],
+        defines=[*(f"CONFIG_{feature.upper()}=1" for feature in sorted(features)), *lean],
         include=[root / "loader" / "common", root / "kernel"],
     )
     return replace(built, binary=_seal_kernel(built.binary))
