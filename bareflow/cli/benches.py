@@ -64,6 +64,77 @@ def bench(
         people().print(ratio_table(result))
 
 
+@task(
+    help={
+        "image": "a recipe's name, a recipe file or an image file (classic)",
+        "runs": "runs of each side, interleaved",
+        "drive": "how the disk is attached: ide, ahci, virtio or usb",
+    }
+)
+def bench_boot(
+    _context: Any,
+    image: str | None = None,
+    runs: int = 10,
+    drive: str = "ide",
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Measure an image's boot to its workload's first instruction against the firmware's own floor."""
+    del verbose
+    positive("--runs", runs)
+    bench_folder()
+    from bareflow.cli.images import image_to_boot
+    from bareflow.cli.progress import steps
+    from bareflow.machine.spec import MachineSpec
+    from bench.bench_boot import bench_boot as measure
+
+    path, _recipe = image_to_boot(image, None, ())
+    with steps() as on_step:
+        result = measure(path, runs=runs, spec=MachineSpec(path, drive=drive), on_run=on_step).as_dict()
+    if json:
+        emit_json(result)
+    else:
+        people().print(facts_table("boot, whole QEMU process, medians of interleaved runs", result))
+
+
+@task(help={"cpu": "the CPU both sides are compiled for (the recipe's)", "rounds": "rounds of paired figures"})
+def bench_frozen(
+    _context: Any, cpu: str | None = None, rounds: int = 15, json: bool = False, verbose: bool = False
+) -> None:
+    """Measure frozen classic against the same source compiled by clang -O3, function by function, on Linux."""
+    del verbose
+    positive("--rounds", rounds)
+    bench_folder()
+    from bareflow.cli.progress import steps
+    from bench.frozen_vs_aot import bench_frozen as measure
+
+    with steps() as on_step:
+        on_step("measuring classic")
+        result = measure(rounds=rounds, cpu=cpu)
+    if json:
+        emit_json(result)
+        return
+    from rich.table import Table
+
+    table = Table(title=f"frozen classic against clang -O3 for {result['cpu']}: paired medians, below 1 is faster")
+    for heading in ("function", "frozen, cycles", "clang -O3, cycles", "ratio"):
+        table.add_column(heading, justify="left" if heading == "function" else "right")
+    for row in result["functions"]:
+        table.add_row(row["name"], f"{row['frozen_cycles']:,.1f}", f"{row['aot_cycles']:,.1f}", f"{row['ratio']:.3f}")
+    people().print(table)
+
+
+def facts_table(title: str, facts: dict[str, Any]) -> Any:
+    """Lay out named figures for people."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in facts.items():
+        if isinstance(value, int | float | str):
+            table.add_row(name.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else str(value))
+    return table
+
+
 def ratio_table(result: dict[str, Any]) -> Any:
     """Lay out the ratios for people: below 1 is faster than the reference."""
     from rich.table import Table
@@ -85,4 +156,4 @@ def ratio_table(result: dict[str, Any]) -> Any:
     return table
 
 
-TASKS = [bench]
+TASKS = [bench, bench_boot, bench_frozen]

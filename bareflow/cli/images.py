@@ -119,7 +119,7 @@ def parts_table(document: dict[str, Any]) -> Any:
     """Lay out the payload by part, for people."""
     from rich.table import Table
 
-    table = Table(title=f"payload of {document['image']}", title_justify="left")
+    table = Table(title=f"payload of {Path(document['image']).name}", title_justify="left")
     table.add_column("part")
     table.add_column("bytes", justify="right")
     for name, size in document["parts"].items():
@@ -221,11 +221,11 @@ def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> Non
     else:
         console = people()
         for line in result.explain():
-            console.print(line, markup=False)
+            console.print(line, markup=False, soft_wrap=True)
         table = parts_table(document)
         table.add_section()
         table.add_row("boot to the first instruction", f"{result.boot_ms:.0f} ms" if result.boot_ms else "not reached")
-        table.add_row("accelerator", result.accel)
+        table.add_row("accelerator", f"{result.accel} ({result.accel_reason})" if result.accel_reason else result.accel)
         console.print(table)
     if result.exit_status:
         raise Exit(code=result.exit_status)
