@@ -129,5 +129,5 @@ def check_memory(recipe: Recipe, program: LinkedProgram) -> None:
         whole = -(-needed // MIB)
         raise LinkError(
             f"{recipe.name} needs {whole} MiB and its machine has {recipe.memory_mib} MiB.",
-            f"Set memory_mib = {whole} or more under [machine] in the recipe, or give --memory {whole}.",
+            f"Set memory_mib = {whole} or more under [machine] in its recipe.",
         )
