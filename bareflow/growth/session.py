@@ -126,6 +126,7 @@ class _Pending:
     blob: LiveBlob
     compiled: Compiled
     hot_at: float
+    told: bool  # the agent's own time stamp says when it was found hot
     resent: int = 0
 
 
@@ -218,19 +219,24 @@ class GrowthSession:
             one = self.functions[record["function"]]
             one.calls = max(one.calls, record["calls"] - one.self_calls)
             if TIER.name_of(record["tier"]) == one.tier:
-                self.rise(one)
+                self.rise(one, told=True)
 
-    def rise(self, one: Growing) -> None:
-        """Start a function's way to the tier that the policy wants."""
+    def rise(self, one: Growing, *, told: bool = False) -> None:
+        """Start a function's way to the tier that the policy wants.
+
+        Args:
+            one: the function.
+            told: the agent found it hot, and knows when.
+        """
         tier = self.policy(one)
         if tier is None or one.busy or self.service.barred(one.split.symbol, tier) or self.live.arena is None:
             return
         one.busy = True
-        task = asyncio.get_running_loop().create_task(self._tier_up(one, tier, time.monotonic()))
+        task = asyncio.get_running_loop().create_task(self._tier_up(one, tier, time.monotonic(), told))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tier_up(self, one: Growing, tier: str, hot_at: float) -> None:
+    async def _tier_up(self, one: Growing, tier: str, hot_at: float, told: bool) -> None:
         try:
             compiled = await self.service.compile(one.split.symbol, tier)
             blob = self.live.place(one.split.symbol, one.split.body, tier, compiled.data)
@@ -239,7 +245,7 @@ class GrowthSession:
             one.refused.append(f"{tier}: {problem}")
             self.on_note(f"{one.split.name} stays at {one.tier}: {problem}")
             return
-        self._pending[blob.number] = _Pending(one, blob, compiled, hot_at)
+        self._pending[blob.number] = _Pending(one, blob, compiled, hot_at, told)
         self._publish(blob, one)
 
     def _publish(self, blob: LiveBlob, one: Growing) -> None:
@@ -280,7 +286,7 @@ class GrowthSession:
         one, blob = pending.function, pending.blob
         now = time.monotonic()
         waited = (now - pending.hot_at) * 1000
-        if self.tsc_hz and record["hot_tsc"]:
+        if pending.told and self.tsc_hz:
             waited = (record["tsc"] - record["hot_tsc"]) / self.tsc_hz * 1000
         up = TierUp(
             one.split.name,

@@ -13,6 +13,9 @@
 #define PLACES 128
 #define PLACES_IN_MESSAGE 64
 #define TIMES_IN_MESSAGE 32
+#define SLOW_TICK                                                                                            \
+    8 /* times as long a tick when nothing happens: every tick costs the workload some microseconds */
+#define IDLE_TICKS 50   /* ticks without a message until nothing happens */
 #define FAREWELL_MS 500 /* how long the end of the program waits for the host to have everything */
 
 static struct bf_wire wire;
@@ -25,6 +28,8 @@ static uint64_t ticks, ticks_missed, places_dropped;
 static uint32_t greeted;                             /* the host incarnation that knows us */
 static uint32_t collecting, collect_at, collect_all; /* a round of counts under way */
 static uint64_t polled_tsc;
+static uint32_t
+    idle_ticks; /* since the last message to or from the host; more than IDLE_TICKS: ticks are slow */
 
 static void copy(void *to, const void *from, uint64_t n) {
     uint8_t *out = to;
@@ -170,6 +175,8 @@ static void collect_order(const struct collect_order *order) {
 
 static void receive(void *context, uint16_t type, const uint8_t *payload, uint32_t length) {
     (void)context;
+    if (type != GROWTH_COLLECT)
+        idle_ticks = 0;
     union {
         struct publish_order publish;
         struct arm_order arm;
@@ -293,6 +300,23 @@ void bf_poll(void) {
     close_window();
 }
 
+/* Make ticks rare while the host has nothing for us, and frequent again when it has. */
+static void pace(void) {
+    uint32_t before = idle_ticks;
+    if (idle_ticks <= IDLE_TICKS)
+        idle_ticks++;
+    if (before == IDLE_TICKS)
+        bf_timer_start(bf_program.tick_us * SLOW_TICK, bf_program.tick_us * SLOW_TICK);
+}
+
+void bf_kick(void) {
+    if (!bf_agent.ticking || !bf_port_alive())
+        return;
+    if (idle_ticks > IDLE_TICKS)
+        bf_timer_start(1, bf_program.tick_us);
+    idle_ticks = 0;
+}
+
 static void tick(uint64_t interrupted) {
     uint64_t start = bf_tsc();
     ticks++;
@@ -304,11 +328,16 @@ static void tick(uint64_t interrupted) {
         ticks_missed++;
         return;
     }
+    uint32_t before = idle_ticks;
     report();
     bf_wire_poll(&wire, bf_clock_us());
     close_window();
     if (!bf_port_alive())
-        bf_timer_start(0, tick); /* nobody will ever listen: leave the workload alone */
+        bf_timer_start(0, 0); /* nobody will ever listen: leave the workload alone */
+    else if (!idle_ticks && before > IDLE_TICKS)
+        bf_timer_start(bf_program.tick_us, bf_program.tick_us);
+    else
+        pace();
     bf_agent.agent_cycles += bf_tsc() - start;
 }
 
@@ -335,7 +364,9 @@ __attribute__((constructor(101))) static void start(void) {
                                     .write = bf_port_write,
                                     .receive = receive};
     copy(config.build_id, bf_program.build_id, sizeof config.build_id);
-    if (bf_wire_init(&wire, &config) == 0 && bf_timer_start(bf_program.tick_us, tick) < 0)
+    if (bf_wire_init(&wire, &config) == 0 && bf_timer_prepare(tick) == 0)
+        bf_agent.ticking = bf_timer_start(bf_program.tick_us, bf_program.tick_us) == 0;
+    else
         bf_agent.ticking = 0;
 }
 
@@ -369,7 +400,7 @@ static int all_sent(void) {
 __attribute__((destructor(101))) static void stop(void) {
     if (!bf_port_alive())
         return;
-    bf_timer_start(0, tick);
+    bf_timer_start(0, 0);
     bf_agent.busy = 1;    /* what still runs is neither counted nor timed */
     farewell(introduced); /* a short program may be done before the host has said its first word */
     if (!wire.peer)

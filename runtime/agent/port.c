@@ -105,16 +105,18 @@ static void handler(int number, void *info, void *context) {
     on_tick(*(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP));
 }
 
-int bf_timer_start(uint32_t us, void (*tick)(uint64_t interrupted)) {
+int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
     on_tick = tick;
     struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
     struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, 0};
-    uint64_t interval[4] = {us / 1000000, us % 1000000, us / 1000000, us % 1000000};
-    if (us && SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0)
+    if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0)
         return -1;
-    if (us && sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0)
-        return -1;
-    return SYS3(SYS_SETITIMER, 0, interval, 0) < 0 ? -1 : 0;
+    return sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0 ? -1 : 0;
+}
+
+int bf_timer_start(uint32_t first, uint32_t us) {
+    uint64_t times[4] = {us / 1000000, us % 1000000, first / 1000000, first % 1000000};
+    return SYS3(SYS_SETITIMER, 0, times, 0) < 0 ? -1 : 0;
 }
 
 static void *map_code(uint64_t hint, uint64_t size, uint64_t flags) {

@@ -49,6 +49,7 @@ static void queue_hot(uint32_t function, uint64_t now) {
     agent->hot[agent->hot_in++ % BF_HOT_QUEUE] = function;
     bf_stats[function].hot_tiers |= 1u << bf_slots[function].tier;
     bf_stats[function].hot_tsc = now;
+    bf_kick();
 }
 
 /* A free entry: the one for the same stack slot, or one whose frame is gone. NULL: all are in use. */

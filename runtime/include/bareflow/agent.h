@@ -70,6 +70,7 @@ void bf_rearm(uint32_t function);        /* have the next call looked at: its co
 void bf_calibrate_timing(void);
 
 /* agent.c */
+void bf_kick(void); /* there is something to say: tick soon, and often for a while */
 void bf_poll(void); /* what a tick does; from the slow path where there is no timer */
 
 static inline uint64_t bf_tsc(void) {
