@@ -15,6 +15,8 @@
 
 void bf_poll(void) {}
 
+void bf_kick(void) {}
+
 struct pair {
     long a, b;
 };

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.compile.pool import CompilePool, Worker
-from bareflow.grow import grow_native, prepare
+from bareflow.grow import Watch, grow_native, prepare
 from bareflow.growth.session import GrowthSession
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.wire.frames import FrameDecoder
@@ -86,7 +86,14 @@ def test_a_later_run_may_start_where_an_earlier_one_ended(pool, loop, reference)
     assert {one.name: one.tier for one in result.functions} == {"step": "O3", "main": "O0"}
 
 
-def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes_on(pool, loop, reference, monkeypatch):
+def until(sign):
+    """Tell a program that waits for a file when something did not work."""
+    return Watch(note=lambda _: sign.touch())
+
+
+def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes_on(
+    pool, loop, tmp_path, reference, monkeypatch
+):
     ask = Worker.request
 
     def killed_at_o2(worker, message, blobs, deadline_s):
@@ -95,22 +102,27 @@ def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes
             os.kill(worker.pid, signal.SIGKILL)
         return ask(worker, message, blobs, deadline_s)
 
+    arguments = ["1000", "4", index_of(loop, "step", pool), str(tmp_path / "barred")]
     program = prepare([loop], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER))
     monkeypatch.setattr("bareflow.growth.service._read", lambda _: None)
     monkeypatch.setattr(Worker, "request", killed_at_o2)
-    result = asyncio.run(grow_native(program, ["100000000"], timeout_s=LIMIT_S))
-    assert (result.output, result.exit_status) == (reference(loop, "100000000"), 7)
+    growth = grow_native(program, arguments, timeout_s=LIMIT_S, watch=until(tmp_path / "barred"))
+    result = asyncio.run(growth)
+    assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
     assert next(one.tier for one in result.functions if one.name == "step") == "O1"
     assert program.service.failures == {("step.local", "O2"): 2}
     assert any("step stays at O1" in note and "SIGKILL" in note for note in result.notes)
 
 
-def test_a_full_code_cache_refuses_and_the_workload_goes_on(pool, reference):
-    source = SOURCES / "features.c"
-    result = grow(pool, source, "100000", arena_size=4096)
-    assert result.output == reference(source, "100000")
+def test_a_full_code_cache_refuses_and_the_workload_goes_on(pool, tmp_path, reference):
+    source, full = SOURCES / "features.c", tmp_path / "full"
+    program = prepare([source], pool, cpu="x86-64-v2", options=GrowthOptions(thresholds=EAGER, arena_size=4096))
+    index = index_of(source, "main", pool)
+    growth = grow_native(program, ["20000", index, str(full)], timeout_s=LIMIT_S, watch=until(full))
+    result = asyncio.run(growth)
+    assert result.output == reference(source, "20000")
     assert result.tier_ups
-    assert any("has no room" in note for note in result.notes)
+    assert all("has no room" in note for note in result.notes)
 
 
 def test_a_workload_finishes_when_its_host_dies(pool, loop, tmp_path, reference):

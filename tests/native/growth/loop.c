@@ -3,6 +3,7 @@
  * result. Exit status 7. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PATIENCE 4000000000
 
@@ -22,7 +23,7 @@ int main(int argc, char **argv) {
     volatile unsigned *tier = argc > 3 ? &bf_slots[atol(argv[3])].tier : 0;
     for (long i = 0; i < calls; i++)
         x = step(x) ^ (unsigned)i;
-    for (long i = 0; i < more && *tier < goal; i++)
+    for (long i = 0; i < more && *tier < goal && (i % 65536 || argc < 5 || access(argv[4], F_OK)); i++)
         wrong += step((unsigned)i) != (unsigned)i * 1664525u + 1013904223u;
     printf("%u %ld\n", x, wrong);
     return 7;
