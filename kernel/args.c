@@ -55,14 +55,14 @@ static char *text_read(uint32_t *size) {
         *size = file.size;
     if (!*size || *size > MAX_SIZE)
         return NULL;
-    const int64_t address = map_memory(0, *size + 1, 0, ACCESS_DATA);
-    if (address < 0)
+    char *const text = (char *)ARGUMENTS_BUFFER;
+    if (space_fill(ARGUMENTS_BUFFER, page_ceiling(*size + 1), ACCESS_DATA))
         panic("no memory for the arguments");
     if (given)
-        fw_cfg_read((void *)address, given);
-    else if (fat16_read(fat, &file, 0, (void *)address, file.size) != file.size)
+        fw_cfg_read(text, given);
+    else if (fat16_read(fat, &file, 0, text, file.size) != file.size)
         panic("ARGS.BIN cannot be read");
-    return (char *)address;
+    return text;
 }
 
 void arguments_read(struct arguments *found) {

@@ -5,6 +5,7 @@
 
 typedef int (*firmware_read_fn)(uint64_t context, uint64_t lba, uint32_t count, void *buffer);
 
+#ifdef CONFIG_VIRTIO
 static int memory_read(uint64_t lba, uint32_t count, void *buffer) {
     const uint64_t sectors = boot.ramdisk_size / DISK_SECTOR_SIZE;
     if (lba > sectors || count > sectors - lba)
@@ -12,6 +13,8 @@ static int memory_read(uint64_t lba, uint32_t count, void *buffer) {
     memcpy(buffer, direct(boot.ramdisk_phys + lba * DISK_SECTOR_SIZE), (uint64_t)count * DISK_SECTOR_SIZE);
     return 0;
 }
+
+#endif
 
 static int firmware_read(uint64_t lba, uint32_t count, void *buffer) {
     low_memory_map(true);
@@ -32,9 +35,9 @@ static void touch(volatile uint8_t *at, uint64_t length) {
 static int block_read(void *context, uint64_t lba, uint32_t count, void *buffer) {
     (void)context;
     touch(buffer, (uint64_t)count * DISK_SECTOR_SIZE);
+#ifdef CONFIG_VIRTIO
     if (boot.ramdisk_phys)
         return memory_read(lba, count, buffer);
-#ifdef CONFIG_VIRTIO
     if (!boot.block_read)
         return virtio_read(lba, count, buffer);
 #endif
@@ -42,12 +45,10 @@ static int block_read(void *context, uint64_t lba, uint32_t count, void *buffer)
 }
 
 static bool disk_init(void) {
-    if (boot.ramdisk_phys || boot.block_read)
-        return true;
 #ifdef CONFIG_VIRTIO
-    return virtio_init();
+    return boot.ramdisk_phys || boot.block_read || virtio_init();
 #else
-    return false;
+    return boot.block_read;
 #endif
 }
 

@@ -141,28 +141,15 @@ trap_entry:
     push    (%rsp)
     movq    $0, 8(%rsp)
 
-/* Stack: vector, error code, rip, cs, rflags, rsp, ss: what struct frame ends with. */
 trap_common:
     cld
-    push    %r15
-    push    %r14
-    push    %r13
-    push    %r12
-    push    %r11
-    push    %r10
-    push    %r9
-    push    %r8
-    push    %rdi
-    push    %rsi
-    push    %rbp
-    push    %rsp
-    push    %rbx
-    push    %rdx
-    push    %rcx
-    push    %rax
+    call    frame_push
     mov     %rsp, %rdi
     call    trap_handle
-trap_return:
+
+/* Leaves the kernel through the frame at rsp. */
+    .globl  frame_resume
+frame_resume:
     pop     %rax
     pop     %rcx
     pop     %rdx
@@ -182,31 +169,32 @@ trap_return:
     add     $16, %rsp
     iretq
 
-/* State: rcx = return address, r11 = flags, the workload's stack with its red zone, which stays untouched. */
-    .globl  syscall_entry
-syscall_entry:
-    mov     %rsp, syscall_user_rsp(%rip)
-    lea     syscall_stack_top(%rip), %rsp
-    push    $WORKLOAD_SS
-    push    syscall_user_rsp(%rip)
-    push    %r11
-    push    $WORKLOAD_CS
-    push    %rcx
-    push    $0
-    push    $VECTOR_SYSCALL
-    jmp     trap_common
-
-/* A system call that touched a bad address of the workload's is resumed here: rsp = its frame. */
-    .globl  syscall_fault
-syscall_fault:
-    movq    $-14, FRAME_RAX_OFFSET(%rsp) /* -EFAULT */
-    jmp     trap_return
-
-/* void resume(struct frame *): leaves the kernel for the workload. */
+/* void resume(struct frame *) */
     .globl  resume
 resume:
     mov     %rdi, %rsp
-    jmp     trap_return
+    jmp     frame_resume
+
+/* Completes the frame below vector, error code, rip, cs, rflags, rsp, ss. Every register but rsp keeps its value. */
+    .globl  frame_push
+frame_push:
+    xchg    %r15, (%rsp)                /* the return address for r15, whose place this is */
+    push    %r14
+    push    %r13
+    push    %r12
+    push    %r11
+    push    %r10
+    push    %r9
+    push    %r8
+    push    %rdi
+    push    %rsi
+    push    %rbp
+    push    %rsp
+    push    %rbx
+    push    %rdx
+    push    %rcx
+    push    %rax
+    jmp     *%r15
 
     .section .bss.pages, "aw", @nobits
     .balign 4096
@@ -218,7 +206,6 @@ kernel_pdpt: .skip 4096
 kernel_pd:   .skip 4096
 kernel_pt:   .skip 4096
 idt:         .skip 16 * TRAP_VECTORS
-syscall_user_rsp: .skip 8
 
 /* System calls, traps, and traps while handling those. paging.c takes a guard page below each out of the table. */
     .section .bss_stacks, "aw", @nobits

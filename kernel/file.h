@@ -7,11 +7,7 @@
 
 enum kind { FREE, CONSOLE_IN, CONSOLE_OUT, CONSOLE_ERROR, FILE, FOLDER };
 
-#ifdef CONFIG_FILES
 #define DESCRIPTORS 64
-#else
-#define DESCRIPTORS 3
-#endif
 
 /* What a descriptor stands for; dup makes two stand for one, with a common offset. */
 struct description {

@@ -180,6 +180,14 @@ int64_t sys_faccessat(uint64_t folder, const char *path, uint64_t mode) {
     return sys_access(path, mode);
 }
 
+int64_t sys_einval(void) {
+    return -EINVAL;
+}
+
+int64_t sys_erofs(void) {
+    return -EROFS;
+}
+
 int64_t sys_close(uint64_t fd);
 
 static int64_t duplicate(uint64_t fd, uint64_t lowest) {

@@ -43,8 +43,14 @@ void cpu_init(void);
 /* memory.c: physical memory */
 void memory_init(void);
 uint64_t page_alloc(bool large); /* a zeroed page's physical address; 0: no memory left */
+#ifdef CONFIG_MEMORY
 void page_free(uint64_t physical, bool large);
-uint64_t memory_free(void);  /* bytes; at least */
+#else
+static inline void page_free(uint64_t physical, bool large) {
+    (void)physical, (void)large;
+}
+#endif
+uint64_t memory_free(void);  /* bytes; at most */
 uint64_t memory_total(void); /* bytes */
 uint64_t memory_peak(void);  /* bytes: most ever in use */
 
@@ -81,8 +87,7 @@ void low_memory_map(bool mapped); /* the first MiB 1:1, for the firmware's disk 
 extern uint64_t stack_bottom, break_start, page_faults;
 bool stack_fault(uint64_t address);                /* a page for the workload's stack; false: not the stack */
 bool space_valid(uint64_t start, uint64_t length); /* the workload may have memory there */
-int64_t map_memory(uint64_t hint, uint64_t length, unsigned flags, unsigned access); /* address or error */
-int64_t sys_munmap(uint64_t start, uint64_t length);
+int64_t space_fill(uint64_t start, uint64_t length, unsigned access); /* 0, or -ENOMEM and nothing done */
 
 /* serial.c: UARTs */
 void serial_init(void);
@@ -133,6 +138,11 @@ _Noreturn void snapshot_start(void);
 
 int file_find(struct fat16 *fat, const char *name, const char *short_name, struct fat16_file *file);
 
+/* Where mmap will begin, the snapshot and the arguments are read to; all of it is free again when the
+ * workload runs. */
+#define ARGUMENTS_BUFFER (MEM_MMAP_BASE + (4ull << 30)) /* FAT16 files are shorter */
+#define BUFFERS_SIZE ((4ull << 30) + LARGE_PAGE_SIZE)
+
 /* args.c: program arguments */
 struct arguments {
     const char *text; /* NUL-terminated strings: the arguments, then the environment */
@@ -149,9 +159,6 @@ int64_t file_read_at(uint64_t fd, void *bytes, uint64_t count, uint64_t offset);
 
 /* process.c */
 uint64_t random_word(void);
-
-/* syscall.c */
-int64_t syscall_handle(struct frame *frame);
 
 /* entry.S */
 extern uint8_t syscall_entry[], syscall_fault[], stacks[], syscall_stack_top[];

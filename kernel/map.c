@@ -4,25 +4,10 @@
 #include "kernel.h"
 
 uint64_t stack_bottom, break_start, page_faults;
-static uint64_t break_size;
-static uint64_t search_from; /* bytes beyond MEM_MMAP_BASE: little is free below */
-
-/* The pages' access for PROT_… bits. W^X: negative where memory would be writable and executable at once. */
-static int access_of(uint64_t protection) {
-    if ((protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
-        return -EACCES;
-    /* PROT_READ, PROT_WRITE and PROT_EXEC are ACCESS_… bits already; the CPU has none that cannot be read. */
-    const int access = (int)protection & (PROT_READ | PROT_WRITE | PROT_EXEC);
-    return access ? access | (int)ACCESS_READ : 0;
-}
 
 bool space_valid(uint64_t start, uint64_t length) {
     const uint64_t end = stack_bottom - LARGE_PAGE_SIZE; /* what lies between is the stack's guard */
     return start >= LARGE_PAGE_SIZE && length <= end && start <= end - length;
-}
-
-static bool space_free(uint64_t start, uint64_t length) {
-    return space_valid(start, length) && !space_change(start, start + length, CHANGE_CHECK, 0);
 }
 
 bool stack_fault(uint64_t address) {
@@ -35,20 +20,43 @@ bool stack_fault(uint64_t address) {
     return true;
 }
 
+/* Fills a free range or leaves it free. */
+int64_t space_fill(uint64_t start, uint64_t length, unsigned access) {
+    if (access && length > memory_free())
+        return -ENOMEM; /* sooner said than zeroed */
+    const int64_t result = space_change(start, start + length, CHANGE_SET, access);
+    if (result)
+        space_change(start, start + length, CHANGE_UNMAP, 0);
+    return result;
+}
+
+#ifdef CONFIG_MEMORY
+static uint64_t break_size;
+static uint64_t search_from; /* bytes beyond MEM_MMAP_BASE: little is free below */
+
+/* The pages' access for PROT_… bits. W^X: negative where memory would be writable and executable at once. */
+static int access_of(uint64_t protection) {
+    if ((protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
+        return -EACCES;
+    /* PROT_READ, PROT_WRITE and PROT_EXEC are ACCESS_… bits already; the CPU has none that cannot be read. */
+    const int access = (int)protection & (PROT_READ | PROT_WRITE | PROT_EXEC);
+    return access ? access | (int)ACCESS_READ : 0;
+}
+
+static bool space_free(uint64_t start, uint64_t length) {
+    return space_valid(start, length) && !space_change(start, start + length, CHANGE_CHECK, 0);
+}
+
 /* A free place for `length` bytes, 2 MiB aligned if that long. 0: none. */
 static uint64_t place_find(uint64_t hint, uint64_t length, unsigned flags) {
     if (hint && space_free(hint, length))
         return hint;
-#ifdef CONFIG_MEMORY
     if (flags & MAP_32BIT) {
         for (uint64_t at = 1ull << 30; at + length <= 1ull << 31; at += LARGE_PAGE_SIZE)
             if (space_free(at, length))
                 return at;
         return 0;
     }
-#else
-    (void)flags;
-#endif
     const uint64_t size = length < LARGE_PAGE_SIZE ? PAGE_SIZE : LARGE_PAGE_SIZE;
     for (uint64_t at = MEM_MMAP_BASE + search_from;; at += size) {
         at = (at + size - 1) & -size;
@@ -61,17 +69,7 @@ static uint64_t place_find(uint64_t hint, uint64_t length, unsigned flags) {
     }
 }
 
-/* Fills a free range or leaves it free. */
-static int64_t fill(uint64_t start, uint64_t length, unsigned access) {
-    if (access && length > memory_free())
-        return -ENOMEM; /* sooner said than zeroed */
-    const int64_t result = space_change(start, start + length, CHANGE_SET, access);
-    if (result)
-        space_change(start, start + length, CHANGE_UNMAP, 0);
-    return result;
-}
-
-int64_t map_memory(uint64_t start, uint64_t length, unsigned flags, unsigned access) {
+static int64_t map_memory(uint64_t start, uint64_t length, unsigned flags, unsigned access) {
     length = page_ceiling(length);
     if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
         start = place_find(page_floor(start), length, flags);
@@ -86,7 +84,7 @@ int64_t map_memory(uint64_t start, uint64_t length, unsigned flags, unsigned acc
     }
     if (!start)
         return -ENOMEM;
-    const int64_t result = fill(start, length, access);
+    const int64_t result = space_fill(start, length, access);
     return result ? result : (int64_t)start;
 }
 
@@ -102,7 +100,7 @@ static int64_t map_file(uint64_t hint, uint64_t length, unsigned flags, unsigned
         return start;
     const int64_t got = file_read_at(fd, (void *)start, length, offset);
     if (got < 0) {
-        sys_munmap((uint64_t)start, length);
+        space_change((uint64_t)start, (uint64_t)start + page_ceiling(length), CHANGE_UNMAP, 0);
         return got;
     }
     space_change((uint64_t)start, (uint64_t)start + page_ceiling(length), CHANGE_PROTECT, access);
@@ -147,14 +145,13 @@ int64_t sys_brk(uint64_t wanted) {
     if (wanted < break_start || wanted > MEM_MMAP_BASE)
         return (int64_t)now;
     if (new_end > old_end &&
-        (!space_free(old_end, new_end - old_end) || fill(old_end, new_end - old_end, ACCESS_DATA)))
+        (!space_free(old_end, new_end - old_end) || space_fill(old_end, new_end - old_end, ACCESS_DATA)))
         return (int64_t)now;
     space_change(new_end, old_end, CHANGE_UNMAP, 0); /* nothing if it grew */
     break_size = wanted - break_start;
     return (int64_t)wanted;
 }
 
-#ifdef CONFIG_MEMORY
 int64_t sys_mprotect(uint64_t start, uint64_t length, uint64_t protection) {
     const int access = access_of(protection);
     length = page_ceiling(length);
@@ -180,7 +177,7 @@ int64_t sys_madvise(uint64_t start, uint64_t length, uint64_t advice) {
 static int64_t remap_elsewhere(uint64_t old, uint64_t old_size, uint64_t target, uint64_t new_size,
                                unsigned access) {
     const uint64_t kept = old_size < new_size ? old_size : new_size;
-    int64_t result = fill(target + kept, new_size - kept, access);
+    int64_t result = space_fill(target + kept, new_size - kept, access);
     if (!result)
         result = space_move(old, target, kept);
     if (result)
@@ -209,7 +206,7 @@ int64_t sys_mremap(uint64_t old, uint64_t old_size, uint64_t new_size, uint64_t 
         return (int64_t)old;
     }
     if (space_free(old + old_size, new_size - old_size)) {
-        const int64_t result = fill(old + old_size, new_size - old_size, (unsigned)access);
+        const int64_t result = space_fill(old + old_size, new_size - old_size, (unsigned)access);
         return result ? result : (int64_t)old;
     }
     target = flags & MREMAP_MAYMOVE ? place_find(0, new_size, 0) : 0;

@@ -9,8 +9,7 @@
 
 enum { COVERED = 1, USABLE = 2, DENIED = 4 };
 
-static uint64_t low, high;    /* [low, high) was never handed out */
-static uint64_t free_list[2]; /* first free small page, first free large page; 0: none */
+static uint64_t low, high; /* [low, high) was never handed out */
 static uint64_t used, most_used, total;
 
 static const struct memory_range *ranges(void) {
@@ -33,10 +32,20 @@ static unsigned classify(uint64_t at, uint64_t size) {
     return found;
 }
 
+#ifdef CONFIG_MEMORY
+static uint64_t free_list[2]; /* first free small page, first free large page; 0: none */
+
 void page_free(uint64_t physical, bool large) {
     *(uint64_t *)direct(physical) = free_list[large];
     free_list[large] = physical;
     used -= large ? LARGE_PAGE_SIZE : PAGE_SIZE;
+}
+
+static uint64_t list_take(bool large) {
+    const uint64_t page = free_list[large];
+    if (page)
+        free_list[large] = *(uint64_t *)direct(page);
+    return page;
 }
 
 /* Gives a block's usable pages to the list of small ones. */
@@ -47,6 +56,17 @@ static void donate(uint64_t block) {
             page_free(at, false);
         }
 }
+#else
+/* Without mmap nothing is given back, and a machine that asks for so little has memory to lose. */
+static uint64_t list_take(bool large) {
+    (void)large;
+    return 0;
+}
+
+static void donate(uint64_t block) {
+    (void)block;
+}
+#endif
 
 /* Cuts a block from the high end; those that are not whole are donated on the way. 0: there is none. */
 static uint64_t block_take(void) {
@@ -71,13 +91,6 @@ static uint64_t page_take(void) {
             return at;
     }
     return 0;
-}
-
-static uint64_t list_take(bool large) {
-    const uint64_t page = free_list[large];
-    if (page)
-        free_list[large] = *(uint64_t *)direct(page);
-    return page;
 }
 
 uint64_t page_alloc(bool large) {

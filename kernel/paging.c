@@ -48,17 +48,19 @@ static uint64_t entry_make(uint64_t page, bool large, unsigned access) {
 /* Changes one page, or an empty entry that is to become one. */
 static int64_t change_page(uint64_t *entry, bool large, unsigned change, unsigned access) {
     uint64_t page = *entry & PTE_ADDRESS;
+#ifdef CONFIG_MEMORY
     if (change == CHANGE_CHECK)
         return *entry ? -EEXIST : 0;
+    if (change == CHANGE_ZERO) {
+        if (page)
+            memset(direct(page), 0, large ? LARGE_PAGE_SIZE : PAGE_SIZE);
+        return 0;
+    }
+#endif
     if (change == CHANGE_UNMAP) {
         if (page)
             page_free(page, large);
         *entry = 0;
-        return 0;
-    }
-    if (change == CHANGE_ZERO) {
-        if (page)
-            memset(direct(page), 0, large ? LARGE_PAGE_SIZE : PAGE_SIZE);
         return 0;
     }
     if (change == CHANGE_PROTECT && !*entry)

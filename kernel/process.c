@@ -7,27 +7,119 @@
 #define SIGNALS 64
 #define SIG_IGN 1
 
-static struct sigaction actions[SIGNALS + 1];
+/* Calls whose answer is always the same. */
+int64_t sys_zero(void) {
+    return 0;
+}
 
 int64_t sys_one(void) {
     return 1;
+}
+
+int64_t sys_enosys(void) {
+    return -ENOSYS;
+}
+
+int64_t sys_enotty(void) {
+    return -ENOTTY;
 }
 
 int64_t sys_exit(uint64_t status) {
     finish(VERDICT_EXITED, (int32_t)(status & 255));
 }
 
+/* Said once for each call that a program wanted and we do not have. */
+int64_t syscall_unknown(uint64_t number) {
+    static bool said[512];
+    if (number >= sizeof said || !said[number])
+        say_values("bareflow: system call % is not served\n", number, 0);
+    if (number < sizeof said)
+        said[number] = true;
+    return -ENOSYS;
+}
+
 int64_t sys_arch_prctl(uint64_t code, uint64_t address) {
-    const uint32_t msr = code == ARCH_SET_FS || code == ARCH_GET_FS ? MSR_FS_BASE : MSR_GS_BASE;
-    if (code < ARCH_SET_GS || code > ARCH_GET_GS)
-        return -EINVAL;
+    if (code == ARCH_SET_FS && (int64_t)address >= 0) {
+        wrmsr(MSR_FS_BASE, address);
+        return 0;
+    }
+#ifdef CONFIG_PROCESS
     if ((int64_t)address < 0)
         return -EPERM;
-    if (code == ARCH_SET_FS || code == ARCH_SET_GS)
-        wrmsr(msr, address);
-    else
-        *(uint64_t *)address = rdmsr(msr);
+    if (code == ARCH_SET_GS) {
+        wrmsr(MSR_GS_BASE, address);
+        return 0;
+    }
+    if (code == ARCH_GET_FS || code == ARCH_GET_GS) {
+        *(uint64_t *)address = rdmsr(code == ARCH_GET_FS ? MSR_FS_BASE : MSR_GS_BASE);
+        return 0;
+    }
+#endif
+    return -EINVAL;
+}
+
+int64_t sys_sched_getaffinity(uint64_t who, uint64_t size, uint64_t *mask) {
+    (void)who;
+    if (size < sizeof *mask)
+        return -EINVAL;
+    *mask = 1;
+    return sizeof *mask;
+}
+
+/* RDRAND where there is one; else the time stamp, mixed: good against accidents, not attackers. */
+uint64_t random_word(void) {
+    static uint64_t state;
+    state = (state ^ rdtsc()) * 0x9e3779b97f4a7c15;
+    uint64_t word = state ^ state >> 32;
+    if (cpu_words[CPUID_WORD_1_ECX] & 1u << 30)
+        __asm__ volatile("rdrand %0" : "=r"(word)); /* 0 if it has run dry */
+    return word;
+}
+
+#ifdef CONFIG_PROCESS
+static struct sigaction actions[SIGNALS + 1];
+
+static uint64_t handler_of(uint64_t number) {
+    return actions[number].handler;
+}
+
+static bool harmless(uint64_t number) {
+    return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
+}
+#else
+static uint64_t handler_of(uint64_t number) {
+    (void)number;
     return 0;
+}
+
+static bool harmless(uint64_t number) {
+    (void)number;
+    return false;
+}
+#endif
+
+/* A signal to ourselves ends us, unless it is ignored. */
+int64_t sys_kill(int64_t who, uint64_t number) {
+    if (who != 1 && who != 0 && who != -1)
+        return -ESRCH;
+    if (number > SIGNALS)
+        return -EINVAL;
+    if (!number || handler_of(number) == SIG_IGN || (!handler_of(number) && harmless(number)))
+        return 0;
+    finish(VERDICT_KILLED, (int32_t)number);
+}
+
+int64_t sys_tgkill(int64_t group, int64_t who, uint64_t number) {
+    return group == 1 ? sys_kill(who, number) : -ESRCH;
+}
+
+#ifdef CONFIG_PROCESS
+int64_t sys_eagain(void) {
+    return -EAGAIN;
+}
+
+int64_t sys_umask(void) {
+    return 022;
 }
 
 int64_t sys_rt_sigaction(uint64_t number, const struct sigaction *wanted, struct sigaction *old) {
@@ -54,30 +146,10 @@ int64_t sys_rt_sigprocmask(uint64_t how, const uint64_t *set, uint64_t *old) {
 }
 
 int64_t sys_sigaltstack(const uint64_t *wanted, uint64_t *old) {
+    (void)wanted;
     if (old)
         memset(old, 0, 24);
-    (void)wanted;
     return 0;
-}
-
-static bool harmless(uint64_t number) {
-    return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
-}
-
-/* A signal to ourselves ends us, unless it is ignored. */
-int64_t sys_kill(int64_t who, uint64_t number) {
-    if (who != 1 && who != 0 && who != -1)
-        return -ESRCH;
-    if (number > SIGNALS)
-        return -EINVAL;
-    const uint64_t handler = actions[number].handler;
-    if (!number || handler == SIG_IGN || (!handler && harmless(number)))
-        return 0;
-    finish(VERDICT_KILLED, (int32_t)number);
-}
-
-int64_t sys_tgkill(int64_t group, int64_t who, uint64_t number) {
-    return group == 1 ? sys_kill(who, number) : -ESRCH;
 }
 
 int64_t sys_futex(const uint32_t *word, uint64_t operation, uint32_t value) {
@@ -91,32 +163,6 @@ int64_t sys_futex(const uint32_t *word, uint64_t operation, uint32_t value) {
     return -EAGAIN;
 }
 
-int64_t sys_sched_getaffinity(uint64_t who, uint64_t size, uint64_t *mask) {
-    (void)who;
-    if (size < 8)
-        return -EINVAL;
-    *mask = 1;
-    return 8;
-}
-
-/* RDRAND where there is one; else the time stamp, mixed (splitmix64): good against accidents, not attackers.
- */
-uint64_t random_word(void) {
-    static uint64_t state;
-    uint64_t word;
-    if (cpu_words[CPUID_WORD_1_ECX] & 1u << 30) {
-        uint8_t good;
-        __asm__ volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(good));
-        if (good)
-            return word;
-    }
-    word = state += rdtsc() + 0x9e3779b97f4a7c15;
-    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
-    word = (word ^ word >> 27) * 0x94d049bb133111eb;
-    return word ^ word >> 31;
-}
-
-#ifdef CONFIG_PROCESS
 int64_t sys_getrandom(uint8_t *bytes, uint64_t count) {
     for (uint64_t i = 0; i < count; i++)
         bytes[i] = (uint8_t)random_word();

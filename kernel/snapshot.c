@@ -46,8 +46,8 @@ static void *snapshot_read(void) {
     if (missing)
         refuse(missing == FAT16_ENOENT ? REFUSED_NOT_FOUND : REFUSED_READ_ERROR, NULL);
     boot.snapshot_size = file.size;
-    void *const address = (void *)map_memory(0, file.size + 1ull, 0, ACCESS_DATA);
-    if ((int64_t)address < 0)
+    void *const address = (void *)MEM_MMAP_BASE;
+    if (space_fill(MEM_MMAP_BASE, page_ceiling(file.size), ACCESS_DATA))
         refuse(REFUSED_MEMORY, NULL);
     if (fat16_read(fat, &file, 0, address, file.size) != file.size)
         refuse(REFUSED_READ_ERROR, NULL);
@@ -68,7 +68,7 @@ static void segments_map(const struct snapshot_header *header, uint64_t bias, bo
         }
         if (!space_valid(start, end - start))
             refuse(REFUSED_SEGMENT, NULL);
-        if (map_memory(start, end - start, MAP_FIXED, ACCESS_DATA) < 0)
+        if (space_fill(start, end - start, ACCESS_DATA))
             refuse(REFUSED_MEMORY, NULL);
         memcpy((void *)address, (const uint8_t *)header + segment->file_offset, segment->file_size);
         break_start = end; /* segments ascend */
@@ -164,8 +164,7 @@ _Noreturn void snapshot_start(void) {
     memcpy(started->build_id, header->build_id, sizeof started->build_id);
     memcpy(started->stamps, boot.stamps, sizeof started->stamps);
     wire_send(FRAME_STARTED, sizeof *started);
-    if (!boot.snapshot_phys)
-        sys_munmap((uint64_t)file, boot.snapshot_size + 1);
+    space_change(MEM_MMAP_BASE, MEM_MMAP_BASE + BUFFERS_SIZE, CHANGE_UNMAP, 0);
     page_faults = 0; /* those of building the stack are ours */
     workload_runs = true;
     resume(&frame);

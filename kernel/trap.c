@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "x86.h"
 
+#define VECTOR_PROTECTION 13 /* in the kernel: an address that is not canonical */
 #define VECTOR_PAGE_FAULT 14
 #define FAULT_PRESENT 1u
 #define FAULT_WRITE 2u
@@ -67,18 +68,13 @@ static _Noreturn void trap_fatal(const struct frame *frame, uint64_t address) {
 
 void trap_handle(struct frame *frame) {
     const uint64_t address = read_cr2();
-    if (frame->vector == VECTOR_SYSCALL) {
-        frame->rax = (uint64_t)syscall_handle(frame);
+    const bool page_fault = frame->vector == VECTOR_PAGE_FAULT;
+    if (page_fault && !(frame->error & (FAULT_PRESENT | FAULT_FETCH)) && stack_fault(address))
         return;
-    }
-    if (frame->vector == VECTOR_PAGE_FAULT && (int64_t)address >= 0) {
-        if (!(frame->error & (FAULT_PRESENT | FAULT_FETCH)) && stack_fault(address))
-            return;
-        if (workload_runs && (int64_t)frame->rip < 0) { /* a system call was given it */
-            frame->rip = (uint64_t)syscall_fault;
-            frame->rsp = (uint64_t)syscall_stack_top - FRAME_SIZEOF;
-            return;
-        }
-    }
-    trap_fatal(frame, address);
+    const bool ours = (int64_t)frame->rip < 0,
+               theirs = page_fault ? (int64_t)address >= 0 : frame->vector == VECTOR_PROTECTION;
+    if (!workload_runs || !ours || !theirs)
+        trap_fatal(frame, address);
+    frame->rip = (uint64_t)syscall_fault; /* a system call was given that address */
+    frame->rsp = (uint64_t)syscall_stack_top - FRAME_SIZEOF;
 }
