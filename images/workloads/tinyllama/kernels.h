@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What a token costs: matrices in the order in which they are read, and the loops over them.
+ *
+ * A matrix is cut into groups of `lanes` rows, as many as the variant's vectors have 32-bit lanes. For
+ * quantised types a group is, for each 32 columns in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K,
+ * 4 low and 4 high ones of Q4_0) of row 0, row 1, …; then all scales, for each 32 columns those of row 0,
+ * row 1, …. For F32 and F16 a unit is one value and there are no scales. So a kernel reads forward, and each
+ * lane of a vector belongs to one row. Apart from Q6_K a group is as large as the file's rows are.
+ */
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gguf.h"
+
+#define BLOCK 32 /* columns that share a scale */
+#define MAX_LANES 16
+#define MAX_BATCH 32 /* tokens at once */
+
+struct matrix {
+    enum gguf_type type;
+    uint32_t rows, columns;
+    uint32_t whole_groups; /* those that lie at `groups`; a last one with missing rows lies at `rest` */
+    size_t group_bytes;
+    uint8_t *groups, *rest;
+};
+
+/* Activations of some tokens, as floats and, once quantised, as 8-bit numbers with a scale for each block. */
+struct batch {
+    uint32_t count, stride; /* tokens; floats and bytes from one token to the next */
+    float *x;
+    int8_t *q;
+    float *scales; /* stride / BLOCK to a token */
+    int32_t *sums; /* of q over each half block: stride / 16 to a token */
+    bool quantised;
+};
+
+/* The queries of one token that share a key and value head. */
+struct attention {
+    const float *queries;       /* `heads` times `size` */
+    const float *keys, *values; /* position after position, `size` floats each */
+    float *out;
+    float *scores; /* scratch: heads × positions */
+    uint32_t heads, size, positions;
+    float scale;
+};
+
+struct kernels {
+    const char *name;
+    unsigned lanes;
+    bool (*offered)(void); /* by this machine's CPU */
+    /* out[token * stride + row] = matrix × tokens; rows are rounded up to MAX_LANES in `out`. */
+    void (*multiply)(const struct matrix *m, const struct batch *in, float *out, size_t stride, size_t ahead);
+    void (*quantise)(struct batch *batch, uint32_t columns);
+    void (*normalise)(float *out, const float *x, const float *weights, uint32_t count, float epsilon);
+    void (*rotate)(float *x, const float *turns, uint32_t heads, uint32_t size, uint32_t rotated);
+    void (*attend)(const struct attention *a);
+    void (*gate)(float *gate, const float *up, uint32_t count); /* gate = silu(gate) * up */
+    void (*add)(float *x, const float *y, uint32_t count);
+};
+
+/* The variants. Which one runs, and how far ahead it asks for memory, is decided in variants.c alone. */
+extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx512;
+
+struct choice {
+    const struct kernels *kernels;
+    size_t ahead; /* bytes that a kernel prefetches before it needs them */
+};
+
+/* The variant called `name`; NULL: the one that measures fastest here on a matrix of `type`. */
+bool choose(const char *name, enum gguf_type type, struct choice *choice, struct message *why);
+
+#endif

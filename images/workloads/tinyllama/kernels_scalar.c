@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* One row at a time, whole numbers in plain registers: best where vector instructions are emulated. */
+
+#include "cpu.h"
+
+#define LANES 1
+#define NAME(x) x##_scalar
+#define NAME_TEXT "scalar"
+#define KERNEL
+
+#include "kernels_float.inc"
+
+/* Keeps the compiler from making vectors of a sum. */
+#define PLAIN(value) __asm__("" : "+r"(value))
+
+static float scale_at(const uint8_t *scales, uint32_t index) {
+    uint16_t half;
+    memcpy(&half, scales + 2 * (size_t)index, 2);
+    return half_to_float(half);
+}
+
+static int32_t dot_bytes(const int8_t *w, const int8_t *x, unsigned count) {
+    int32_t sum = 0;
+    for (unsigned i = 0; i < count; i++) {
+        sum += w[i] * x[i];
+        PLAIN(sum);
+    }
+    return sum;
+}
+
+static int32_t dot_nibbles(const uint8_t *w, const int8_t *x) {
+    int32_t sum = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        sum += (w[i] & 15) * x[i] + (w[i] >> 4) * x[i + 16];
+        PLAIN(sum);
+    }
+    return sum;
+}
+
+static float row_f32(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+    return dot_scalar((const float *)row, in->x + (size_t)token * in->stride, columns);
+}
+
+static float row_f16(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+    const float *x = in->x + (size_t)token * in->stride;
+    float sum = 0;
+    for (uint32_t i = 0; i < columns; i++)
+        sum += scale_at(row, i) * x[i];
+    return sum;
+}
+
+static float row_q4(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+    const int8_t *x = in->q + (size_t)token * in->stride;
+    const float *scales = in->scales + token * (in->stride / BLOCK);
+    const int32_t *sums = in->sums + token * (in->stride / 16);
+    float sum = 0;
+    for (uint32_t i = 0; i < columns / BLOCK; i++) {
+        const int32_t part = dot_nibbles(row + 16 * i, x + BLOCK * i) - 8 * (sums[2 * i] + sums[2 * i + 1]);
+        sum += (float)part * (scale_at(row + columns / 2, i) * scales[i]);
+    }
+    return sum;
+}
+
+static float row_q8(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+    const int8_t *x = in->q + (size_t)token * in->stride;
+    const float *scales = in->scales + token * (in->stride / BLOCK);
+    float sum = 0;
+    for (uint32_t i = 0; i < columns / BLOCK; i++) {
+        const int32_t part = dot_bytes((const int8_t *)row + BLOCK * i, x + BLOCK * i, BLOCK);
+        sum += (float)part * (scale_at(row + columns, i) * scales[i]);
+    }
+    return sum;
+}
+
+static float row_q6(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+    const int8_t *x = in->q + (size_t)token * in->stride, *w = (const int8_t *)row;
+    const float *scales = in->scales + token * (in->stride / BLOCK);
+    float sum = 0;
+    for (uint32_t i = 0; i < columns / BLOCK; i++, w += BLOCK, x += BLOCK) {
+        const uint8_t *own = row + columns + 4 * (size_t)i;
+        const int32_t part =
+            dot_bytes(w, x, 16) * (int8_t)own[0] + dot_bytes(w + 16, x + 16, 16) * (int8_t)own[1];
+        sum += (float)part * (scale_at(own + 2, 0) * scales[i]);
+    }
+    return sum;
+}
+
+#define MULTIPLY(function, row_function)                                                                     \
+    static void function(const struct matrix *m, const struct batch *in, float *out, size_t stride,          \
+                         size_t ahead) {                                                                     \
+        (void)ahead;                                                                                         \
+        for (uint32_t row = 0; row < m->rows; row++)                                                         \
+            for (uint32_t token = 0; token < in->count; token++)                                             \
+                out[token * stride + row] =                                                                  \
+                    row_function(m->groups + row * m->group_bytes, m->columns, in, token);                   \
+    }
+
+MULTIPLY(multiply_f32_scalar, row_f32)
+MULTIPLY(multiply_f16_scalar, row_f16)
+MULTIPLY(multiply_q4_scalar, row_q4)
+MULTIPLY(multiply_q8_scalar, row_q8)
+MULTIPLY(multiply_q6_scalar, row_q6)
+
+static bool offered_scalar(void) {
+    return true;
+}
+
+#include "kernels_table.inc"

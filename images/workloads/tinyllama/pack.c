@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The block formats are ggml's (ggml-common.h, ggml-quants.c): Q4_0 d, 16 bytes of nibbles, low ones first;
+ * Q8_0 d, 32 bytes; Q6_K for 256 columns 128 bytes of low nibbles, 64 of high pairs, 16 scales, d. */
+
+#include "pack.h"
+
+#include <string.h>
+
+#include "half.h"
+
+#define Q6_BLOCK 256
+#define Q6_BYTES 210
+
+static uint16_t read_half(const uint8_t *at) {
+    uint16_t half;
+    memcpy(&half, at, sizeof half);
+    return half;
+}
+
+size_t pack_row_bytes(enum gguf_type type, uint32_t columns) {
+    const size_t blocks = columns / BLOCK;
+    switch (type) {
+    case GGUF_TYPE_F32:
+        return (size_t)columns * 4;
+    case GGUF_TYPE_F16:
+        return (size_t)columns * 2;
+    case GGUF_TYPE_Q4_0:
+        return blocks * 18;
+    case GGUF_TYPE_Q8_0:
+        return blocks * 34;
+    default:
+        return columns / Q6_BLOCK * Q6_BYTES;
+    }
+}
+
+size_t pack_group_bytes(enum gguf_type type, uint32_t columns, unsigned lanes) {
+    return type == GGUF_TYPE_Q6_K ? (size_t)columns / BLOCK * 36 * lanes
+                                  : pack_row_bytes(type, columns) * lanes;
+}
+
+static bool pack_floats(uint32_t columns, unsigned lanes, const uint8_t *row, uint8_t *to) {
+    bool finite = true;
+    for (uint32_t i = 0; i < columns; i++) {
+        uint32_t bits;
+        memcpy(&bits, row + 4 * (size_t)i, 4);
+        finite &= FLOAT_IS_FINITE(bits);
+        memcpy(to + 4 * (size_t)i * lanes, &bits, 4);
+    }
+    return finite;
+}
+
+static bool pack_halves(uint32_t columns, unsigned lanes, const uint8_t *row, uint8_t *to) {
+    bool finite = true;
+    for (uint32_t i = 0; i < columns; i++) {
+        const uint16_t half = read_half(row + 2 * (size_t)i);
+        finite &= HALF_IS_FINITE(half);
+        memcpy(to + 2 * (size_t)i * lanes, &half, 2);
+    }
+    return finite;
+}
+
+/* Q4_0 and Q8_0: blocks of a scale and `bytes` bytes. `to` is the row's first unit, `scales` its first scale.
+ */
+static inline __attribute__((always_inline)) bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes,
+                                                              const uint8_t *row, uint8_t *to,
+                                                              uint8_t *scales) {
+    bool finite = true;
+    for (uint32_t i = 0; i < blocks; i++, row += 2 + bytes, scales += 2 * lanes) {
+        finite &= HALF_IS_FINITE(read_half(row));
+        memcpy(scales, row, 2);
+        for (unsigned unit = 0; unit < bytes; unit += 4, to += 4 * lanes)
+            memcpy(to, row + 2 + unit, 4);
+    }
+    return finite;
+}
+
+/* 32 columns (one of 8 parts of a Q6_K block) as signed bytes. */
+static void decode_q6(const uint8_t *block, unsigned part, int8_t out[BLOCK]) {
+    const uint8_t *low = block + part / 4 * 64 + part % 2 * 32, *high = block + 128 + part / 4 * 32;
+    for (unsigned i = 0; i < BLOCK; i++) {
+        const unsigned nibble = part & 2 ? low[i] >> 4 : low[i] & 15;
+        out[i] = (int8_t)((nibble | (high[i] >> (part & 3) * 2 & 3) << 4) - 32);
+    }
+}
+
+/* A row's scales for 32 columns: for each row two bytes, then for each row d. */
+static bool pack_q6(uint32_t columns, unsigned lanes, unsigned row_index, const uint8_t *row,
+                    uint8_t *group) {
+    uint8_t *to = group + 4 * row_index, *scales = group + (size_t)columns * lanes;
+    bool finite = true;
+    for (uint32_t column = 0; column < columns; column += BLOCK, scales += 4 * lanes) {
+        const unsigned part = column % Q6_BLOCK / BLOCK;
+        const uint8_t *block = row + column / Q6_BLOCK * Q6_BYTES;
+        int8_t values[BLOCK];
+        decode_q6(block, part, values);
+        for (unsigned unit = 0; unit < BLOCK; unit += 4, to += 4 * lanes)
+            memcpy(to, values + unit, 4);
+        finite &= HALF_IS_FINITE(read_half(block + 208));
+        memcpy(scales + row_index, block + 192 + 2 * part, 1);
+        memcpy(scales + lanes + row_index, block + 192 + 2 * part + 1, 1);
+        memcpy(scales + 2 * lanes + 2 * row_index, block + 208, 2);
+    }
+    return finite;
+}
+
+static bool pack_row(enum gguf_type type, uint32_t columns, unsigned lanes, unsigned index,
+                     const uint8_t *row, uint8_t *group) {
+    const uint32_t blocks = columns / BLOCK;
+    switch (type) {
+    case GGUF_TYPE_F32:
+        return pack_floats(columns, lanes, row, group + 4 * index);
+    case GGUF_TYPE_F16:
+        return pack_halves(columns, lanes, row, group + 2 * index);
+    case GGUF_TYPE_Q4_0:
+        return pack_blocks(blocks, 16, lanes, row, group + 4 * index,
+                           group + (size_t)blocks * 16 * lanes + 2 * index);
+    case GGUF_TYPE_Q8_0:
+        return pack_blocks(blocks, 32, lanes, row, group + 4 * index,
+                           group + (size_t)blocks * 32 * lanes + 2 * index);
+    default:
+        return pack_q6(columns, lanes, index, row, group);
+    }
+}
+
+bool pack_group(enum gguf_type type, uint32_t columns, unsigned lanes, const uint8_t *rows_at, unsigned rows,
+                uint8_t *group) {
+    const size_t row_bytes = pack_row_bytes(type, columns);
+    bool finite = true;
+    if (rows < lanes)
+        memset(group, 0, pack_group_bytes(type, columns, lanes));
+    for (unsigned i = 0; i < rows; i++)
+        finite &= pack_row(type, columns, lanes, i, rows_at + i * row_bytes, group);
+    return finite;
+}
+
+static float read_value(const struct matrix *m, const uint8_t *group, unsigned lanes, unsigned index,
+                        uint32_t column) {
+    const size_t block = column / BLOCK, within = column % BLOCK;
+    const size_t unit = (size_t)(column / 4 * lanes + index) * 4 + column % 4;
+    const uint8_t *scales = group + (size_t)m->columns * lanes + block * lanes * 2;
+    float value;
+    switch (m->type) {
+    case GGUF_TYPE_F32:
+        memcpy(&value, group + ((size_t)column * lanes + index) * 4, 4);
+        return value;
+    case GGUF_TYPE_F16:
+        return half_to_float(read_half(group + ((size_t)column * lanes + index) * 2));
+    case GGUF_TYPE_Q4_0: {
+        const uint8_t pair = group[((block * 4 + within % 16 / 4) * lanes + index) * 4 + within % 4];
+        const int nibble = within < 16 ? pair & 15 : pair >> 4;
+        return (float)(nibble - 8) *
+               half_to_float(read_half(scales - (size_t)m->columns / 2 * lanes + 2 * index));
+    }
+    case GGUF_TYPE_Q8_0:
+        return (float)(int8_t)group[unit] * half_to_float(read_half(scales + 2 * index));
+    default:
+        scales += block * lanes * 2;
+        return (float)((int8_t)group[unit] * (int8_t)scales[within / 16 * lanes + index]) *
+               half_to_float(read_half(scales + 2 * lanes + 2 * index));
+    }
+}
+
+void pack_read_row(const struct matrix *m, unsigned lanes, uint32_t row, float *out) {
+    const uint32_t number = row / lanes;
+    const uint8_t *group = number < m->whole_groups ? m->groups + number * m->group_bytes : m->rest;
+    for (uint32_t column = 0; column < m->columns; column++)
+        out[column] = read_value(m, group, lanes, row % lanes, column);
+}
