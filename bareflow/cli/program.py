@@ -8,17 +8,18 @@ from typing import Any
 
 from invoke import Collection, Exit, ParseError, Program
 
-from bareflow.cli import benches, checks, images
+from bareflow.cli import benches, checks, images, profiles
 
 # Bare words behind these tasks are values of the option named here: `snapshot-info FILE`.
 # (Invoke's own positionals would take `--help` for the file's name.)
 POSITIONALS = {
     "snapshot-info": ("file",),
     "run-native": ("snapshot",),
+    "profile": ("action", "file"),
 }
 # Options that take a value, which may begin with a dash: `--args "--prompt x"`.
 VERBATIM = ("--args",)
-MODULES = (images, benches, checks)
+MODULES = (images, profiles, benches, checks)
 
 
 def namespace() -> Collection:
