@@ -1,0 +1,415 @@
+"""Reads a profile from a line: any port that carries a guest's wire, for as long as the guest or the caller likes.
+
+Line        messages of whatever guest is on a port, as an async iterator; the port may go and come back
+Collector   messages to a profile, session by session; no I/O
+collect     both together, for a person at a serial cable; `grow` uses the two parts by themselves
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import struct
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bareflow.errors import ProfileError, WireError
+from bareflow.layouts.growth import COLLECT_ALL, COLLECT_ORDER, GROWTH_MESSAGE
+from bareflow.layouts.verdict import GUEST_VERDICT
+from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, WIRE_HELLO
+from bareflow.names import ProgramNames, names_of_build
+from bareflow.profile.decoder import ProfileDecoder
+from bareflow.profile.store import load_profile, save_profile
+from bareflow.profile.values import UNKNOWN_DIGEST, Profile, merge_all
+from bareflow.wire.link import HostLink, Message
+from bareflow.wire.stream import RETRY_S, Port, Pump, open_port
+
+ASK_S = 1.0  # between two requests for counts
+GRACE_S = 2.0  # after the program's last word, for the kernel's
+PROGRESS_S = 2.0  # between two lines of progress
+HELLO = FRAME_TYPE["hello"]
+FINAL = FRAME_TYPE["final"]
+ENDED = GROWTH_MESSAGE["ended"]
+
+Opener = Callable[[], Awaitable[Port]]
+Say = Callable[[str], None]
+
+
+class Line:
+    """A link over a port that may go and come back.
+
+    Args:
+        link: the host's side; late guests, resets and re-attachment are its matter.
+        open_again: gives the port, and the next one after that has closed.
+        reopen: False ends the iteration when the first port closes.
+    """
+
+    def __init__(self, link: HostLink, open_again: Opener, *, reopen: bool = True) -> None:
+        self.link = link
+        self._events: asyncio.Queue[Message | WireError | None] = asyncio.Queue()
+        self._pump = Pump(link, self._events.put_nowait)
+        self._open = open_again
+        self._reopen = reopen
+
+    def send(self, kind: int, payload: bytes = b"") -> bool:
+        """Queue a message for the guest; False when it could not be."""
+        return self._pump.send(kind, payload)
+
+    def finish(self) -> None:
+        """End the iteration behind what has arrived."""
+        self._events.put_nowait(None)
+
+    async def messages(self) -> AsyncGenerator[Message, None]:
+        """Every message, in order, once; ends when the port closes for good or after `finish`.
+
+        Close it (`contextlib.aclosing`) when leaving early.
+
+        Raises:
+            WireError: when the first port cannot be opened, or the guest speaks another version.
+        """
+        carrying = asyncio.create_task(self._carry())
+        try:
+            while (event := await self._events.get()) is not None:
+                if isinstance(event, WireError):
+                    raise event
+                yield event
+        finally:
+            carrying.cancel()
+            await asyncio.gather(carrying, return_exceptions=True)
+
+    async def _carry(self) -> None:
+        try:
+            port = await self._open()
+            while True:
+                try:
+                    self.link.line_cut(time.monotonic())
+                    await self._pump.run(port)
+                finally:
+                    port.close()
+                if not self._reopen:
+                    break
+                port = await self._next()
+        except WireError as error:
+            self._events.put_nowait(error)
+        else:
+            self.finish()
+
+    async def _next(self) -> Port:
+        while True:
+            with contextlib.suppress(WireError):
+                return await self._open()
+            await asyncio.sleep(RETRY_S)  # nothing tells when a device appears
+
+
+@dataclass
+class _Session:
+    """One boot."""
+
+    build_id: str
+    names: ProgramNames
+    decoder: ProfileDecoder
+    messages: int = 0  # that said something about the profile
+    dropped: int = 0  # by the guest's end of the wire
+
+
+@dataclass
+class Collector:
+    """Makes one profile of all sessions on a line.
+
+    Args:
+        names_of: what is known of the program with a build id (hexadecimal).
+        cpu: noted in the profile.
+    """
+
+    names_of: Callable[[str], ProgramNames] = names_of_build
+    cpu: str = ""
+    ended: bool = False  # the last session's agent has reported to its end
+    final: Mapping[str, Any] | None = None  # the kernel's last record
+    malformed: int = 0  # messages that made no sense
+    _sessions: dict[int, _Session] = field(default_factory=dict)
+
+    def take(self, message: Message, dropped: int = 0) -> bool:
+        """Take a message; True for one that says something about a profile or a guest's life.
+
+        Args:
+            message: any.
+            dropped: what the guest's end of the wire has dropped so far in this session.
+        """
+        if message.type == HELLO:
+            self._begin(message.session, WIRE_HELLO.decode(message.payload)["build_id"].hex())
+            return True
+        if message.type == FINAL:
+            return self._end(message.payload)
+        if not message.session:
+            return False
+        session = self._sessions.get(message.session) or self._begin(message.session, "")
+        session.dropped = max(session.dropped, dropped)
+        try:
+            taken = session.decoder.take(message.type, message.payload)
+        except ProfileError:
+            self.malformed += 1
+            return False
+        session.messages += taken
+        self.ended = self.ended or message.type == ENDED
+        return taken
+
+    def _begin(self, number: int, build_id: str) -> _Session:
+        """A guest has booted, or this host has met it for the first time."""
+        build_id = build_id.strip("0") and build_id
+        names = self.names_of(build_id)
+        decoder = ProfileDecoder(names.functions, build_id=build_id, cpu=self.cpu, locate=names.locate)
+        self.ended, self.final = False, None
+        self._sessions[number] = session = _Session(build_id, names, decoder)
+        return session
+
+    def _end(self, payload: bytes) -> bool:
+        try:
+            self.final = FINAL_RECORD.decode(payload)
+        except struct.error:
+            self.malformed += 1
+        return self.final is not None
+
+    @property
+    def sessions(self) -> int:
+        """Boots met."""
+        return len(self._sessions)
+
+    @property
+    def messages(self) -> int:
+        """Messages that said something about a profile."""
+        return sum(session.messages for session in self._sessions.values())
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """Build ids of programs whose functions have only numbers."""
+        return tuple(sorted({one.build_id for one in self._sessions.values() if one.messages and not one.names.known}))
+
+    def decoder(self, session: int) -> ProfileDecoder | None:
+        """The decoder of a session, for what only the host knows: tier-ups and code sizes."""
+        found = self._sessions.get(session)
+        return found.decoder if found else None
+
+    def profile(self) -> Profile:
+        """All that is known now; sessions that have said nothing are no boots."""
+        return merge_all(*(_profile_of(session) for session in self._sessions.values() if session.messages))
+
+
+def _profile_of(session: _Session) -> Profile:
+    profile = session.decoder.profile()
+    return replace(profile, dropped=profile.dropped + session.dropped)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What came over a line.
+
+    Args:
+        profile: all of it.
+        complete: the last guest reported to its end.
+        why: what ended the collecting: "final record", "program ended", "timeout", "stopped".
+        final: the kernel's last record; None: none came.
+        sessions: boots met.
+        unnamed: build ids of programs whose functions have only numbers.
+        seconds: it took.
+        messages: that said something about the profile.
+        malformed: messages that made no sense.
+        damaged: pieces of the line that were no frame.
+    """
+
+    profile: Profile
+    complete: bool
+    why: str
+    final: Mapping[str, Any] | None
+    sessions: int
+    unnamed: tuple[str, ...]
+    seconds: float
+    messages: int
+    malformed: int
+    damaged: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`; the profile itself is in its file."""
+        final = self.final and {**self.final, "verdict": verdict_name(self.final["verdict"])}
+        functions = len(self.profile.functions)
+        facts = {**vars(self), "final": final, "functions": functions, "dropped": self.profile.dropped}
+        del facts["profile"]
+        return facts
+
+
+def verdict_name(number: int) -> str:
+    """The verdict's name, or its number where it has none."""
+    return {value: name for name, (value, _) in GUEST_VERDICT.members.items()}.get(number, str(number))
+
+
+async def collect(
+    where: str,
+    collector: Collector,
+    *,
+    baud: int = 115200,
+    timeout_s: float | None = None,
+    stop: asyncio.Event | None = None,
+    say: Say = lambda _text: None,
+) -> Collected:
+    """Read a line until a guest has said its last word, the time is over, or the caller stops it.
+
+    Args:
+        where: as for `open_port`; a plain path to a socket works too.
+        collector: takes the messages.
+        baud: of a serial device.
+        timeout_s: None: no limit.
+        stop: ends it when set.
+        say: told how it goes, one line each.
+
+    Raises:
+        WireError: the port cannot be opened, or the guest speaks another version.
+    """
+    began = time.monotonic()
+    link = HostLink(random.getrandbits(31) | 1)
+
+    async def opened() -> Port:
+        port = await open_port(socket_name(where), baud=baud)
+        say(f"{where} is open")
+        return port
+
+    line = Line(link, opened)
+    asking = asyncio.create_task(_ask(line))
+    stopping = asyncio.create_task(_finish_when(stop or asyncio.Event(), line))
+    why = "stopped"
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            why = await _read(line, collector, limit, Progress(say, collector))
+    except TimeoutError:
+        why = "program ended" if collector.ended else "timeout"
+    finally:
+        for task in (asking, stopping):
+            task.cancel()
+        await asyncio.gather(asking, stopping, return_exceptions=True)
+    return Collected(
+        collector.profile(),
+        collector.ended,
+        why,
+        collector.final,
+        collector.sessions,
+        collector.unnamed,
+        round(time.monotonic() - began, 3),
+        collector.messages,
+        collector.malformed,
+        link.damaged,
+    )
+
+
+async def _read(line: Line, collector: Collector, limit: asyncio.Timeout, progress: Progress) -> str:
+    """Take messages until the last; returns why it ended."""
+    async with contextlib.aclosing(line.messages()) as messages:
+        async for message in messages:
+            dropped = line.link.peer_dropped if message.session == line.link.session else 0
+            ended = collector.ended
+            collector.take(message, dropped)
+            progress.met(message)
+            if message.type == HELLO:
+                line.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL))
+            if collector.final is not None:
+                return "final record"
+            if collector.ended and not ended:
+                # The kernel's last word may follow; a Linux process has none, but wants our acknowledgement.
+                soon = asyncio.get_running_loop().time() + GRACE_S
+                when = limit.when()
+                limit.reschedule(soon if when is None else min(when, soon))
+    return "stopped"
+
+
+class Progress:
+    """Says how collecting goes: each boot, and now and then how much there is."""
+
+    def __init__(self, say: Say, collector: Collector) -> None:
+        self._say = say
+        self._collector = collector
+        self._said_at = time.monotonic()
+
+    def met(self, message: Message) -> None:
+        """A message has been taken."""
+        if message.type == HELLO:
+            build_id = WIRE_HELLO.decode(message.payload)["build_id"].hex()
+            self._say(f"boot {self._collector.sessions}: session {message.session:08x}, build {build_id}")
+        elif message.type == ENDED:
+            self._said_at = time.monotonic()
+            self._say(f"the program has ended; {self._totals()}")
+        elif time.monotonic() - self._said_at >= PROGRESS_S:
+            self._said_at = time.monotonic()
+            self._say(self._totals())
+
+    def _totals(self) -> str:
+        profile = self._collector.profile()
+        calls = sum(function.all_calls for function in profile.functions.values())
+        return f"{len(profile.functions)} functions, {calls:,} calls, {sum(profile.stacks.values()):,} samples"
+
+
+async def _ask(line: Line) -> None:
+    while True:
+        await asyncio.sleep(ASK_S)
+        line.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=0))
+
+
+async def _finish_when(stop: asyncio.Event, line: Line) -> None:
+    await stop.wait()
+    line.finish()
+
+
+def socket_name(where: str) -> str:
+    """A port's name as `open_port` takes it: a path that is a socket gets its prefix."""
+    with contextlib.suppress(OSError, ValueError):
+        if Path(where).is_socket():
+            return f"unix:{where}"
+    return where
+
+
+def same_program(one: Profile, two: Profile) -> bool:
+    """Whether two profiles have a build or a function's body in common; an empty one suits any."""
+    if not one.functions or not two.functions:
+        return True
+    known = {key for key in one.functions if key[1] != UNKNOWN_DIGEST}
+    return bool(one.builds & two.builds or known & two.functions.keys())
+
+
+def store(path: Path, profile: Profile) -> tuple[Path, Profile, str]:
+    """Write a profile, merged into what the file holds of the same program.
+
+    What was collected cannot be collected again, so it is never lost to a file that does not suit: then it goes
+    beside it.
+
+    Returns:
+        Where it went, what is there now, and one sentence about it.
+
+    Raises:
+        ImageError: when it cannot be written.
+    """
+    if not path.exists():
+        save_profile(path, profile)
+        return path, profile, f"{path} is new."
+    before, unfit = _load_fitting(path, profile)
+    if before is None:
+        build = next(iter(sorted(profile.builds)), "unknown")[:8]
+        aside = path.with_name(f"{path.stem}-{build}{path.suffix}")
+        if aside.exists():
+            aside = path.with_name(f"{path.stem}-{build}-{time.time_ns():x}{path.suffix}")
+        save_profile(aside, profile)
+        return aside, profile, f"{unfit} The profile went to {aside}."
+    merged = before.merge(profile)
+    save_profile(path, merged)
+    boots = f"{before.boots} boot{'' if before.boots == 1 else 's'}"
+    return path, merged, f"Merged into {path}, which held {boots} of the same program."
+
+
+def _load_fitting(path: Path, profile: Profile) -> tuple[Profile | None, str]:
+    """What a file holds of the same program; otherwise None, and one sentence why."""
+    try:
+        before = load_profile(path)
+    except ProfileError as error:
+        return None, error.message
+    if same_program(before, profile):
+        return before, ""
+    return None, f"{path} is of another program."
