@@ -43,7 +43,7 @@ The kernel is placed on a page boundary, at 1 MiB where the loader has the choic
         Constant("BOOT_CRC_OFFSET", 436, "u32: CRC-32 of the boot sector's bytes before it, then of stage 2"),
         Constant("BOOT_CODE_SIZE", 440, "bytes of code in a boot sector; disk signature and partition table follow"),
         Constant("BOOT_PARTITION_OFFSET", 446, "first partition table entry"),
-        Constant("DISK_MAX_SECTORS", 127, "most that one INT 13h call may transfer (EDD-3, section 3.3)"),
+        Constant("DISK_MAX_SECTORS", 120, "in one INT 13h call: 127 by EDD-3, 3.3; whole 4 KiB blocks are kinder"),
         Constant("DISK_STAGE2_LBA", 2, "first sector of stage 2 on the disk; sector 1 is left for the ELF head"),
         Constant("DISK_PARTITION_LBA", 2048, "first sector of the FAT16 partition"),
         Constant("DISK_SECTOR_SIZE", 512, "bytes in a sector"),

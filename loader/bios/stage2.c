@@ -56,8 +56,8 @@ static int read_disk(void *context, uint64_t lba, uint32_t count, void *buffer) 
         if (r->flags & CARRY)
             return -1;
         const void *from = (const void *)MEM_BOUNCE;
-        uint64_t bytes = (uint64_t)now * DISK_SECTOR_SIZE;
-        __asm__ volatile("rep movsb" : "+D"(buffer), "+S"(from), "+c"(bytes)::"memory");
+        uint64_t words = (uint64_t)now * (DISK_SECTOR_SIZE / 8);
+        __asm__ volatile("rep movsq" : "+D"(buffer), "+S"(from), "+c"(words)::"memory");
         lba += now;
         count -= now;
     }

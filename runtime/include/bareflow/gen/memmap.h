@@ -46,8 +46,8 @@
 #define BOOT_CODE_SIZE 440
 /* first partition table entry */
 #define BOOT_PARTITION_OFFSET 446
-/* most that one INT 13h call may transfer (EDD-3, section 3.3) */
-#define DISK_MAX_SECTORS 127
+/* in one INT 13h call: 127 by EDD-3, 3.3; whole 4 KiB blocks are kinder */
+#define DISK_MAX_SECTORS 120
 /* first sector of stage 2 on the disk; sector 1 is left for the ELF head */
 #define DISK_STAGE2_LBA 2
 /* first sector of the FAT16 partition */
