@@ -45,15 +45,21 @@ class Line:
     Args:
         link: the host's side; late guests, resets and re-attachment are its matter.
         open_again: gives the port, and the next one after that has closed.
-        reopen: False ends the iteration when the first port closes.
+        reopen: False ends the iteration when the first port closes; a port that closes behind the guest's
+            last word ends it anyway.
     """
 
     def __init__(self, link: HostLink, open_again: Opener, *, reopen: bool = True) -> None:
         self.link = link
         self._events: asyncio.Queue[Message | WireError | None] = asyncio.Queue()
-        self._pump = Pump(link, self._events.put_nowait)
+        self._pump = Pump(link, self._arrived)
         self._open = open_again
         self._reopen = reopen
+        self._last_word = False
+
+    def _arrived(self, message: Message) -> None:
+        self._last_word = message.type in (ENDED, FINAL)
+        self._events.put_nowait(message)
 
     def send(self, kind: int, payload: bytes = b"") -> bool:
         """Queue a message for the guest; False when it could not be."""
@@ -90,7 +96,7 @@ class Line:
                     await self._pump.run(port)
                 finally:
                     port.close()
-                if not self._reopen:
+                if self._last_word or not self._reopen:
                     break
                 port = await self._next()
         except WireError as error:
@@ -319,7 +325,7 @@ async def _read(line: Line, collector: Collector, limit: asyncio.Timeout, progre
                 soon = asyncio.get_running_loop().time() + GRACE_S
                 when = limit.when()
                 limit.reschedule(soon if when is None else min(when, soon))
-    return "stopped"
+    return "program ended" if collector.ended else "stopped"
 
 
 class Progress:

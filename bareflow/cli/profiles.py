@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("show", "merge", "export")
 FORMATS = ("json", "collapsed", "speedscope", "chrome")
+WIDE = 240  # columns where no terminal says how many it has
 USAGE = "Usage: ./inv profile show|merge|export FILE…"
 
 
@@ -73,8 +74,10 @@ def show(files: Sequence[str], profiles: Sequence[Profile], *, as_json: bool) ->
 
     from bareflow.profile.report import table
 
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=WIDE)
     for name, one in zip(files, profiles, strict=True):
-        Console(highlight=False).print(table(one, title=escape(name)))
+        console.print(table(one, title=escape(name)))
 
 
 def merge(files: Sequence[str], profiles: Sequence[Profile], out: Path | None, *, as_json: bool) -> None:

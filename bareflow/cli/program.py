@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from importlib import metadata
 from typing import Any
 
@@ -65,7 +66,8 @@ def valued_options(collection: Collection, argv: list[str]) -> set[str]:
     names = [word for word in argv if word in POSITIONALS]
     if not names:
         return set()
-    task = collection[names[0]]
+    task = copy(collection[names[0]])
+    task.help = dict(task.help)  # get_arguments uses it up, and --help wants it still
     found: set[str] = set()
     for argument in task.get_arguments():
         if argument.takes_value:
