@@ -1,0 +1,186 @@
+"""The tasks for machines other than our own QEMU: write an image to a stick, export it, look at this host."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bareflow.cli.images import HELP_IMAGE, image_to_boot
+from bareflow.cli.task import emit_json, people, task
+from bareflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from bareflow.image.recipe import Recipe
+    from bareflow.machine.devices import BlockDevice, Devices
+    from bareflow.machine.flash import FlashReport, OnProgress
+    from bareflow.machine.target import OpenTarget
+
+
+@task(
+    help={
+        "image": HELP_IMAGE + " (classic)",
+        "device": "the whole disk to write to, /dev/sdX; without it the removable ones are listed",
+        "file": "write to this regular file instead, in the same way",
+        "yes": "do not ask",
+        "allow-fixed": "write even to a disk that is not removable",
+        "allow-large": "write even to a disk of more than 256 GiB",
+        "verify-only": "compare, and write nothing",
+    }
+)
+def flash(
+    _context: Any,
+    image: str | None = None,
+    device: str | None = None,
+    file: str | None = None,
+    yes: bool = False,
+    allow_fixed: bool = False,
+    allow_large: bool = False,
+    verify_only: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Write an image to a stick or a card, and read it back; what is mounted or not removable is refused."""
+    del verbose
+    from bareflow.machine.devices import Devices
+    from bareflow.machine.flash import check_device
+
+    if device is not None and file is not None:
+        raise UsageError("--device and --file were both given.", "Use one of them.")
+    devices = Devices()
+    if file is not None:
+        give_flash_report(flash_file(image, Path(file), verify_only=verify_only), as_json=json)
+    elif device is None:
+        list_devices(devices.removable(), as_json=json)
+    else:
+        found = devices.find(Path(device))
+        if not verify_only:
+            check_device(found, allow_fixed=allow_fixed, allow_large=allow_large)
+        report = flash_device(image, found, devices, ask=not yes, verify_only=verify_only)
+        give_flash_report(report, as_json=json)
+
+
+def list_devices(found: tuple[BlockDevice, ...], *, as_json: bool) -> None:
+    """Show what could be written to; nothing is written."""
+    from dataclasses import asdict
+
+    if as_json:
+        emit_json({"devices": [asdict(device) for device in found]})
+        return
+    console = people()
+    if not found:
+        console.print("There is no removable device here. Put a stick or a card in.")
+    for device in found:
+        use = f" (in use: {', '.join(device.uses)})" if device.uses else ""
+        console.print(f"{device.title}{use}", markup=False, soft_wrap=True)
+    console.print("Nothing was written: name one with --device.")
+
+
+def sound_image(image: str | None) -> tuple[Path, Recipe | None]:
+    """Return an image file, building it first where a recipe is named.
+
+    Raises:
+        UsageError: the file is no image of ours.
+    """
+    from bareflow.image.disk import is_image
+
+    path, recipe = image_to_boot(image, None, ())
+    if not is_image(path):
+        raise UsageError(f"{path} is no image of ours.", "Name a recipe, or a file made by build-image.")
+    return path, recipe
+
+
+def flash_file(image: str | None, out: Path, *, verify_only: bool) -> FlashReport:
+    """Write to a regular file, or compare one."""
+    from bareflow.machine.target import open_file
+
+    path, _ = sound_image(image)
+    if out.exists() and out.samefile(path):
+        raise UsageError(f"{out} is the image itself.", "Name another file.")
+    if verify_only and not out.exists():
+        raise UsageError(f"{out} does not exist.", "Leave --verify-only out to write it.")
+    with open_file(out, path.stat().st_size, writable=not verify_only) as target:
+        return transfer(path, target, verify_only=verify_only)
+
+
+def flash_device(
+    image: str | None, device: BlockDevice, devices: Devices, *, ask: bool, verify_only: bool
+) -> FlashReport:
+    """Write to a device that was found fit for it, or compare one.
+
+    Raises:
+        UsageError: it is too small, the person did not agree, or another medium was put in meanwhile.
+    """
+    from bareflow.machine.flash import check_room
+    from bareflow.machine.target import open_device
+
+    path, _ = sound_image(image)
+    check_room(device, path, path.stat().st_size)
+    if not verify_only:
+        confirm(device, path, ask=ask)
+        if devices.find(Path(device.path)) != device:
+            raise UsageError(f"{device.path} has changed since it was looked at.", "Run this again.")
+    with open_device(device, writable=not verify_only) as target:
+        return transfer(path, target, verify_only=verify_only)
+
+
+def confirm(device: BlockDevice, image: Path, *, ask: bool) -> None:
+    """Show what will be lost, and ask.
+
+    Raises:
+        UsageError: the answer is not yes.
+    """
+    sys.stderr.write(f"{device.title}\n")
+    if not ask:
+        return
+    sys.stderr.write(f"All of it will be lost. Write {image} to {device.path}? Type yes: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("nothing was written, as the answer was not yes.", "Scripts answer with --yes.")
+
+
+def transfer(image: Path, target: OpenTarget, *, verify_only: bool) -> FlashReport:
+    """Write or compare, with progress on a terminal."""
+    from bareflow.machine.flash import Flash
+
+    with rate_bar() as on_progress:
+        work = Flash(image, target, on_progress)
+        return work.verify() if verify_only else work.write()
+
+
+@contextmanager
+def rate_bar() -> Iterator[OnProgress]:
+    """Yield a function that shows bytes and their rate on a terminal; elsewhere it is silent."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    console = people()
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    shown: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what not in shown:
+                shown[what] = bar.add_task(what, total=total)
+            bar.update(shown[what], completed=done)
+
+        yield on_progress
+
+
+def give_flash_report(report: FlashReport, *, as_json: bool) -> None:
+    """Say what was done."""
+    if as_json:
+        emit_json(report.as_dict())
+        return
+    rate = report.image_bytes / report.seconds / 1e6 if report.seconds else 0.0
+    people().print(
+        f"{report.target} holds {report.image} ({report.image_bytes:,} bytes, read back and compared): "
+        f"{report.written_bytes:,} written, {report.skipped_bytes:,} there already, "
+        f"{report.seconds:.1f} s, {rate:.1f} MB/s in all.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+TASKS = [flash]
