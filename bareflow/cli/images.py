@@ -129,11 +129,14 @@ def parts_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def image_to_boot(image: str | None, workload: str | None, files: Sequence[str]) -> tuple[Path, Recipe | None]:
+def image_to_boot(
+    image: str | None, workload: str | None, files: Sequence[str], memory_mib: int = 0
+) -> tuple[Path, Recipe | None]:
     """Return an image file that is there, building it first where a recipe or a workload is named."""
     if image is not None and workload is None and is_image_file(image):
         return Path(image), None
     recipe = choose_recipe(image, workload, files)
+    recipe = replace(recipe, memory_mib=memory_mib) if memory_mib else recipe
     out = output_folder() / f"{recipe.name}.img"
     built(recipe, out)
     return out, recipe
@@ -177,7 +180,7 @@ def boot_qemu(
 
     positive("--timeout-s", timeout_s)
     arguments = split_args(args)
-    path, recipe = image_to_boot(image, workload, file or ())
+    path, recipe = image_to_boot(image, workload, file or (), memory)
     spec = MachineSpec(
         image=path,
         memory_mib=memory or (recipe.memory_mib if recipe else 128),
@@ -225,8 +228,10 @@ def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> Non
         table = parts_table(document)
         table.add_section()
         table.add_row("boot to the first instruction", f"{result.boot_ms:.0f} ms" if result.boot_ms else "not reached")
-        table.add_row("accelerator", f"{result.accel} ({result.accel_reason})" if result.accel_reason else result.accel)
+        table.add_row("accelerator", result.accel)
         console.print(table)
+        if result.accel_reason:
+            console.print(f"{result.accel}: {result.accel_reason}", markup=False, soft_wrap=True)
     if result.exit_status:
         raise Exit(code=result.exit_status)
 
