@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from bareflow.image.disk import (
 )
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.memmap import MEMMAP
+from bareflow.toolchain import data_root
 
 SECTOR = 512
 NUMBERS = {constant.name: constant.value for constant in MEMMAP.constants}
@@ -184,3 +186,12 @@ def test_shortened_image_is_refused(image):
 def test_missing_image_is_refused(tmp_path):
     with pytest.raises(ImageError, match=r"none\.img cannot be read"):
         read_parts(tmp_path / "none.img")
+
+
+def test_every_failure_letter_is_documented():
+    root = data_root()
+    code = (root / "loader/bios/boot.S").read_text()
+    words = (root / "loader/bios/stage2.S").read_text() + (root / "loader/bios/stage2.c").read_text()
+    letters = set(re.findall(r"movb \$'(\w)'", code)) | set(re.findall(r'"(\w): ', words))
+    page = (root / "docs/boot.md").read_text()
+    assert letters == set(re.findall(r"^\| (\w) \|", page, re.MULTILINE))
