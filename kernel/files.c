@@ -39,7 +39,9 @@ int64_t file_read_at(uint64_t fd, void *bytes, uint64_t count, uint64_t offset) 
     struct description *const d = description_of(fd);
     if (!d)
         return -EBADF;
-    return d->kind == FILE ? file_read(d, bytes, count, offset) : -ENODEV;
+    if (d->kind == FILE)
+        return file_read(d, bytes, count, offset);
+    return d->kind == CONSOLE_OUT || d->kind == CONSOLE_ERROR ? -EACCES : -ENODEV;
 }
 
 /* The lowest free descriptor from `lowest` on, standing for description number `which`. */
