@@ -83,7 +83,8 @@ static void exhaust(void) {
 __attribute__((noinline)) static int deep(int levels) {
     volatile char room[4000];
     room[0] = 1;
-    return levels ? deep(levels - 1) * room[0] : room[0];
+    int below = levels ? deep(levels - 1) : 1;
+    return below + room[0] - 1; /* after the call, so that it cannot become a loop */
 }
 
 int main(int argc, char **argv) {
