@@ -82,9 +82,9 @@ static void exhaust(void) {
 
 __attribute__((noinline)) static int deep(int levels) {
     volatile char room[4000];
-    room[0] = 1;
+    room[levels] = 1;
     int below = levels ? deep(levels - 1) : 1;
-    return below + room[0] - 1; /* after the call, so that it cannot become a loop */
+    return below + room[levels] - 1; /* after the call, so that it cannot become a loop */
 }
 
 int main(int argc, char **argv) {
