@@ -152,7 +152,7 @@ put:
     ret
 
 message:
-    .ascii "bareflow: boot failure "
+    .asciz "bareflow: boot failure "
 newline:
     .asciz "\r\n"
 letter:

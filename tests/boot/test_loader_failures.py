@@ -70,8 +70,9 @@ def failure(sound, boot, tmp_path):
         assert result.verdict == "boot-failed", result.explain()
         assert result.exit_status == HOST_STATUS["boot-failed"]
         words = result.transcript.decode()
-        assert "bareflow: boot failure " in words
+        assert words.startswith("bareflow: boot failure ")
         assert words.endswith("\r\n")
+        assert words.count("\n") == 1
         return words.partition("boot failure ")[2].strip()
 
     return run
