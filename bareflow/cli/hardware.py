@@ -147,7 +147,12 @@ def transfer(image: Path, target: OpenTarget, *, verify_only: bool) -> FlashRepo
 
     with rate_bar() as on_progress:
         work = Flash(image, target, on_progress)
-        return work.verify() if verify_only else work.write()
+        try:
+            return work.verify() if verify_only else work.write()
+        except KeyboardInterrupt:
+            if not verify_only:
+                sys.stderr.write(f"bareflow: interrupted; {target.name} is not complete, and nothing boots from it.\n")
+            raise
 
 
 @contextmanager
