@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+SMALL_BEGIN
+
 #define LINE_BYTES 8192
 #define CTRL_C 3 /* a serial line has no signals */
 #define CTRL_D 4
@@ -104,3 +106,5 @@ bool chat(struct conversation *c, struct message *why) {
     write_text(STDOUT_FILENO, "\n");
     return true;
 }
+
+SMALL_END

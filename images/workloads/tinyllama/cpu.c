@@ -3,7 +3,10 @@
 
 #include "cpu.h"
 
+#include "text.h"
 #include <cpuid.h>
+
+SMALL_BEGIN
 
 #define OSXSAVE (1u << 27)
 #define AVX_STATE 0x06u    /* XMM and YMM */
@@ -38,3 +41,5 @@ uint64_t cpu_ticks(void) {
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
+
+SMALL_END

@@ -7,6 +7,8 @@
 
 #include "vocabulary.h"
 
+SMALL_BEGIN
+
 #define NONE (-1)
 
 /* A run of the text; runs form a list. A merged run's right part has length 0. */
@@ -191,3 +193,5 @@ bool tokenizer_encode(const struct tokenizer *t, struct gguf_text text, void *sc
                       (uint64_t)limit);
     return true;
 }
+
+SMALL_END

@@ -56,9 +56,10 @@ static uint64_t rate(uint32_t tokens, uint64_t ns) {
 
 static void show_rates(const struct conversation *c, uint32_t prompt, uint64_t prompt_ns, uint32_t generated,
                        uint64_t generated_ns) {
-    print(STDERR_FILENO, "prompt %u tokens, %t tokens/s; generation %u tokens, %t tokens/s (%s, %s)\n",
+    print(STDERR_FILENO,
+          "prompt %u tokens, %t tokens/s; generation %u tokens, %t tokens/s (%s, %s, ahead %u)\n",
           (uint64_t)prompt, rate(prompt, prompt_ns), (uint64_t)generated, rate(generated, generated_ns),
-          gguf_type_name(c->model.type), c->model.choice.kernels->name);
+          gguf_type_name(c->model.type), c->model.choice.kernels->name, (uint64_t)c->model.choice.ahead);
 }
 
 bool generate(struct conversation *c, uint32_t tokens, struct message *why) {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+SMALL_BEGIN
+
 #define MAGIC 0x46554747u /* "GGUF" */
 #define MAX_KEYS 65536u
 #define MAX_TENSORS 65536u
@@ -310,3 +312,5 @@ void gguf_next_tensor(const struct gguf *file, uint64_t *at, struct gguf_tensor 
     tensor->offset += file->head;
     *at = c.at;
 }
+
+SMALL_END

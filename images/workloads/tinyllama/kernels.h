@@ -73,4 +73,10 @@ struct choice {
 /* The variant called `name`; NULL: the one that measures fastest here on a matrix of `type`. */
 bool choose(const char *name, enum gguf_type type, struct choice *choice, struct message *why);
 
+/* Sets choice->ahead to what measures best on matrices too large for any cache. `matrix` gives the nth of
+ * `count` matrices of one shape; in and out are scratch. Does nothing if the distance was fixed when built.
+ */
+void choose_ahead(struct choice *choice, const struct matrix *(*matrix)(const void *model, uint32_t n),
+                  const void *model, uint32_t count, const struct batch *in, float *out);
+
 #endif

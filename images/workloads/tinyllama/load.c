@@ -13,6 +13,8 @@
 #include "pack.h"
 #include "tensors.h"
 
+SMALL_BEGIN
+
 #define PIECE ((size_t)1 << 20)
 #define SLACK 4096 /* so that prefetching stays within the mapping */
 
@@ -172,3 +174,5 @@ bool load(const char *path, const char *variant, struct model *model, struct tok
         close(reader.fd);
     return done;
 }
+
+SMALL_END

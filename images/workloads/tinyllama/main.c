@@ -11,6 +11,8 @@
 #include "generate.h"
 #include "load.h"
 
+SMALL_BEGIN
+
 /* Room for `positions` tokens: the ids, and what the model remembers of each. */
 static bool make_room(struct conversation *c, uint32_t positions, struct message *why) {
     struct arena arena;
@@ -20,8 +22,11 @@ static bool make_room(struct conversation *c, uint32_t positions, struct message
     if (!arena_make(&arena, positions * sizeof *c->ids, "the tokens", why))
         return false;
     c->ids = arena_take(&arena, positions * sizeof *c->ids);
-    return state_open(&c->state, &c->model, positions, why) &&
-           sampler_open(&c->sampler, c->model.shape.vocabulary, why);
+    if (!state_open(&c->state, &c->model, positions, why) ||
+        !sampler_open(&c->sampler, c->model.shape.vocabulary, why))
+        return false;
+    model_tune(&c->model, &c->state);
+    return true;
 }
 
 static void show_ids(const uint32_t *ids, uint32_t count) {
@@ -103,3 +108,5 @@ int main(int count, char **arguments) {
     print(STDERR_FILENO, "tinyllama: %s\n", why.text);
     return 1;
 }
+
+SMALL_END

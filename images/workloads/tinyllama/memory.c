@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+SMALL_BEGIN
+
 #define LARGE_PAGE ((size_t)2 << 20)
 
 static void *map(size_t bytes) {
@@ -53,3 +55,5 @@ void arena_touch(struct arena *arena) {
     for (volatile unsigned char *at = arena->next; at < arena->end; at += 4096)
         *at = 0;
 }
+
+SMALL_END

@@ -174,6 +174,19 @@ static void inner(const struct model *model, const struct state *s, const struct
     add_to_x(model, s, count);
 }
 
+#define LARGE_MATRICES ((size_t)64 << 20) /* bytes, of one kind in all layers */
+
+static const struct matrix *gate_of(const void *model, uint32_t n) {
+    return &((const struct model *)model)->layers[n].gate;
+}
+
+void model_tune(struct model *model, const struct state *s) {
+    const struct batch in = batch_of(s, s->hidden, s->width, 1);
+    const struct matrix *first = gate_of(model, 0);
+    if (first->whole_groups * first->group_bytes * model->shape.layers >= LARGE_MATRICES)
+        choose_ahead(&model->choice, gate_of, model, model->shape.layers, &in, s->gate);
+}
+
 void model_step(const struct model *model, struct state *s, const uint32_t *ids, uint32_t count,
                 uint32_t position, bool wanted) {
     const struct shape *shape = &model->shape;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+SMALL_BEGIN
+
 const char options_help[] =
     "usage: tinyllama [--prompt TEXT | --chat] [options]\n"
     "  --model PATH        GGUF file (default MODEL.GGUF)\n"
@@ -149,3 +151,5 @@ bool options_next_number(const char **at, uint32_t *number) {
     *number = (uint32_t)value;
     return digits;
 }
+
+SMALL_END

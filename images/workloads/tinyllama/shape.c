@@ -3,6 +3,8 @@
 
 #include "model.h"
 
+SMALL_BEGIN
+
 #define LIMIT 1048576u
 
 static bool whole(const struct gguf *file, const char *key, uint32_t least, uint32_t most, uint32_t *out,
@@ -81,3 +83,5 @@ bool model_shape(struct shape *s, const struct gguf *file, struct message *why) 
         return refuse(why, "The model's key \"llama.rope.freq_base\" is impossible.");
     return true;
 }
+
+SMALL_END

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+SMALL_BEGIN
+
 enum part { QUERY, KEY, VALUE, OUTPUT, GATE, UP, DOWN, ATTENTION_NORM, INNER_NORM, PARTS };
 
 static const struct {
@@ -148,3 +150,5 @@ bool plan_tensors(struct plan *plan, struct model *model, const struct gguf *fil
     model->type = model->layers[0].gate.type;
     return sort_slots(plan, why);
 }
+
+SMALL_END

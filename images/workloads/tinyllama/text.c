@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+SMALL_BEGIN
+
 static void put(struct message *out, char letter) {
     if (out->length + 1 < sizeof out->text)
         out->text[out->length++] = letter;
@@ -93,3 +95,5 @@ COLD void print(int fd, const char *format, ...) {
     va_end(list);
     write_all(fd, line.text, line.length);
 }
+
+SMALL_END

@@ -9,6 +9,15 @@
 
 #define COLD __attribute__((noinline, cold))
 
+/* Between these, functions are compiled for size: what runs a few times, not once for each token. */
+#ifdef __clang__
+#define SMALL_BEGIN _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define SMALL_END _Pragma("clang attribute pop")
+#else
+#define SMALL_BEGIN
+#define SMALL_END
+#endif
+
 /* Why something cannot be done, in one sentence. The first sentence stays: callers add no second one. */
 struct message {
     char text[320];

@@ -7,6 +7,8 @@
 
 #include "vocabulary.h"
 
+SMALL_BEGIN
+
 #define SPACE "\xe2\x96\x81" /* U+2581, which stands for a space inside tokens */
 #define MAX_TOKENS (1u << 24)
 
@@ -188,3 +190,5 @@ size_t utf8_valid(const char *text, size_t length) {
     }
     return length;
 }
+
+SMALL_END

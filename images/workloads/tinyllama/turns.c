@@ -2,6 +2,9 @@
 /* Series that are right to about 1e-15 in the ranges that occur here. */
 
 #include "turns.h"
+#include "text.h"
+
+SMALL_BEGIN
 
 #define LN2 0.69314718055994530942
 
@@ -55,3 +58,5 @@ void turns_at(float *turns, const double *frequencies, uint32_t rotated, uint32_
         turns[2 * i + 1] = sign * (float)pair[1];
     }
 }
+
+SMALL_END

@@ -8,7 +8,12 @@
 #include "kernels.h"
 #include "pack.h"
 
-#ifndef TINYLLAMA_AHEAD
+SMALL_BEGIN
+
+#ifdef TINYLLAMA_AHEAD
+#define FIXED_AHEAD true
+#else
+#define FIXED_AHEAD false
 #define TINYLLAMA_AHEAD 2048
 #endif
 
@@ -85,3 +90,25 @@ bool choose(const char *name, enum gguf_type type, struct choice *choice, struct
 }
 
 #endif
+
+void choose_ahead(struct choice *choice, const struct matrix *(*matrix)(const void *model, uint32_t n),
+                  const void *model, uint32_t count, const struct batch *in, float *out) {
+    static const uint16_t distances[] = {1024, 2048, 4096, 8192, 16384};
+    const uint32_t candidates = sizeof distances / sizeof *distances;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < candidates && !FIXED_AHEAD; i++) {
+        uint64_t own = UINT64_MAX; /* the best of several matrices: others may use the memory too */
+        for (uint32_t n = i; n < count; n += candidates) {
+            const uint64_t start = cpu_ticks();
+            choice->kernels->multiply(matrix(model, n), in, out, 0, distances[i]);
+            const uint64_t ticks = cpu_ticks() - start;
+            own = ticks < own ? ticks : own;
+        }
+        if (own < least) {
+            least = own;
+            choice->ahead = distances[i];
+        }
+    }
+}
+
+SMALL_END
