@@ -230,4 +230,44 @@ def about(collected: Collected) -> list[str]:
     return said
 
 
-TASKS = [profile, collect]
+@task(
+    help={
+        "profile": "the profile, binary or JSON (repeatable: they are merged)",
+        "grow-json": "what `grow --json` printed: sizes, compile times, reasons",
+        "out": "the page to write",
+        "title": "of the page (the profile's name)",
+    },
+    iterable=("profile",),
+)
+def report(
+    _context: Any,
+    profile: list[str] | None = None,
+    grow_json: str | None = None,
+    out: str = "report.html",
+    title: str = "",
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Write one self-contained HTML page about a growth: cycles over time, flame graph, sizes, functions."""
+    del verbose
+    if not profile and grow_json is None:
+        raise UsageError(
+            "no profile was named.", "Usage: ./inv report --profile FILE [--grow-json FILE] --out report.html"
+        )
+    from bareflow.profile.store import load_profile
+    from bareflow.profile.values import merge_all
+    from bareflow.report.facts import gather
+    from bareflow.report.growth import Growth, load_growth
+    from bareflow.report.page import render
+    from bareflow.toolchain import write_atomic
+
+    merged = merge_all(*(load_profile(Path(name)) for name in profile or ()))
+    growth = load_growth(Path(grow_json)) if grow_json else Growth()
+    name = title or Path((profile or [grow_json or ""])[0]).stem
+    page = render(gather(merged, growth, name)).encode()
+    write_atomic(Path(out), page)
+    facts = {"out": out, "bytes": len(page), "functions": len(merged.functions), "tier_ups": len(merged.events)}
+    tell(facts, f"{out}: {len(page):,} bytes, in one file", as_json=json)
+
+
+TASKS = [profile, collect, report]
