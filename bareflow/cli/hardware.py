@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bareflow.cli.images import HELP_IMAGE, image_to_boot
+from bareflow.cli.images import HELP_IMAGE, image_to_boot, output_folder
 from bareflow.cli.task import emit_json, people, task
 from bareflow.errors import UsageError
 
@@ -188,4 +188,36 @@ def give_flash_report(report: FlashReport, *, as_json: bool) -> None:
     )
 
 
-TASKS = [flash]
+@task(
+    help={
+        "image": HELP_IMAGE + " (classic)",
+        "format": "raw, qcow2, vmdk, vhdx or firecracker",
+        "out": "the file to write; a folder for firecracker (build/NAME.FORMAT)",
+    }
+)
+def export(
+    _context: Any,
+    image: str | None = None,
+    format: str | None = None,  # noqa: A002  the option's name
+    out: str | None = None,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Write an image for other machines: qemu-img's formats, or all that Firecracker needs."""
+    del verbose
+    from bareflow.image.export import FORMATS, export_image
+
+    if format not in FORMATS:
+        wrong = "no format was named" if format is None else f"--format {format} is not known"
+        raise UsageError(f"{wrong}.", f"Use one of {', '.join(FORMATS)}.")
+    path, recipe = sound_image(image)
+    place = Path(out) if out else output_folder() / f"{path.stem}.{format}"
+    report = export_image(path, format, place, memory_mib=recipe.memory_mib if recipe else 128)
+    if json:
+        emit_json(report.as_dict())
+        return
+    for written, size in report.files:
+        people().print(f"{written}: {size:,} bytes", markup=False, soft_wrap=True)
+
+
+TASKS = [flash, export]
