@@ -4,20 +4,9 @@
 #ifndef INTERP_HOOKS_H
 #define INTERP_HOOKS_H
 
-/* A call from bytecode that goes past the function's stub, which would have counted it. */
-#ifndef BF_INTERP_ON_DIRECT_CALL
-#define BF_INTERP_ON_DIRECT_CALL(f) ((void)(f))
-#endif
-
 /* A back edge was taken; program.backs is counted already. */
 #ifndef BF_INTERP_ON_BACK_EDGE
 #define BF_INTERP_ON_BACK_EDGE(f) ((void)(f))
-#endif
-
-/* The current address of interpreted function number `index`. */
-#ifndef BF_INTERP_SLOT
-#define BF_INTERP_SLOT(f, index)                                                                             \
-    (bf_interp_program.slots ? bf_interp_program.slots[(f)->external] : bf_interp_thunk(index))
 #endif
 
 /* Time stamps at entry and exit of every call; 0 leaves program.cycles alone. */

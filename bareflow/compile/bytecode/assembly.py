@@ -102,7 +102,7 @@ def _section(name: str, flags: str, label: str, lines: Iterator[str], kind: str 
     return [f'    .section {name},"{flags}",{kind}', "    .balign 16", f"{label}:", *lines]
 
 
-def emit_assembly(program: BytecodeProgram, name: str = "bf_interp_program") -> str:
+def emit_assembly(program: BytecodeProgram, name: str = "bf_interp_program", slots: str = "0") -> str:
     """GNU assembly that defines `struct bf_interp_program NAME` and everything it points to.
 
     Every interpreted function F also gets a global symbol `bf_interp.F`: its native entry.
@@ -110,6 +110,7 @@ def emit_assembly(program: BytecodeProgram, name: str = "bf_interp_program") -> 
     Args:
         program: from `compile_bytecode`.
         name: of the program's symbol.
+        slots: symbol of the growing runtime's slot table; 0: there is none.
     """
     signatures, places = _signatures(program)
     code = b"".join(function.code for function in program.functions)
@@ -124,7 +125,7 @@ def emit_assembly(program: BytecodeProgram, name: str = "bf_interp_program") -> 
         lines += ["    .balign 16", f"{label}:", *_data(data)]
     lines += _section(".data.rel.ro.bf_interp", "aw", ".Lsymbols", _symbols(program))
     lines += _counters(program)
-    lines += _section(".data.bf_interp", "aw", name, iter(_program(program)))
+    lines += _section(".data.bf_interp", "aw", name, iter(_program(program, slots)))
     lines += [f"    .globl {name}", f"    .type {name},@object", '    .section .note.GNU-stack,"",@progbits', ""]
     return "\n".join(lines)
 
@@ -145,7 +146,7 @@ def _counters(program: BytecodeProgram) -> list[str]:
     return lines
 
 
-def _program(program: BytecodeProgram) -> list[str]:
+def _program(program: BytecodeProgram, slots: str) -> list[str]:
     counts = (
         _VERSION,
         len(program.functions),
@@ -159,5 +160,5 @@ def _program(program: BytecodeProgram) -> list[str]:
     return [
         f"    .long {','.join(str(count) for count in counts)}",
         *(f"    .quad .L{label}" for label in (*tables, *counters)),
-        "    .quad 0",
+        f"    .quad {slots}",
     ]

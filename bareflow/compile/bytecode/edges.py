@@ -65,10 +65,7 @@ def back_edges(successors: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
 def successor_ordinals(function: ir.Function) -> list[list[int]]:
     """For each block, the ordinals of its successors."""
     ordinal = {block.name: at for at, block in enumerate(function.blocks)}
-    return [
-        [ordinal[name] for name in block.terminator.blocks] if block.terminator.op != "phi" else []
-        for block in function.blocks
-    ]
+    return [[ordinal[name] for name in block.terminator.blocks] for block in function.blocks]
 
 
 def function_edges(function: ir.Function) -> tuple[list[Edge], int]:
@@ -95,7 +92,7 @@ def function_edges(function: ir.Function) -> tuple[list[Edge], int]:
 
 def describe_edges(ir_text: str) -> dict[str, list[Edge]]:
     """For each function defined in the original, unoptimised IR text, what its counters count."""
-    module = parse_module(ir_text)
+    module = parse_module(ir_text, terminators_only=True)
     return {name: function_edges(function)[0] for name, function in module.functions.items() if function.blocks}
 
 

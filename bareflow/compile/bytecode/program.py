@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import llvmlite.binding as llvm
 
@@ -81,10 +82,16 @@ class BytecodeProgram:
 class _Tables:
     """What all functions of a program share while it is compiled."""
 
+    text: str  # of the unoptimised module
     symbols: Symbols = field(default_factory=Symbols)
     signatures: dict[Signature, int] = field(default_factory=dict)
     edges: int = 0
     values: int = 0
+
+    @cached_property
+    def unoptimised(self) -> ir.Module:
+        """The whole unoptimised module, parsed when a function first needs it."""
+        return parse_module(self.text)
 
     def signature(self, wanted: Signature) -> int:
         return self.signatures.setdefault(wanted, len(self.signatures))
@@ -120,9 +127,10 @@ def compile_bytecode(bitcode: bytes, function_index: Mapping[str, int] | None = 
         RuntimeError: from llvmlite, for what is no bitcode.
     """
     module = llvm.parse_bitcode(bitcode)
-    original = parse_module(str(module))
+    text = str(module)
+    original = parse_module(text, terminators_only=True)
     promoted = parse_module(_promoted_text(module))
-    tables = _Tables()
+    tables = _Tables(text)
     functions: list[BytecodeFunction] = []
     refused: dict[str, str] = {}
     for number, function in enumerate(f for f in original.functions.values() if f.blocks):
@@ -153,7 +161,7 @@ def _compile(function: ir.Function, promoted: ir.Module, tables: _Tables, extern
             return _compile_version(better, function, promoted, tables, external)
         except ir.RefusedError:
             pass
-    return _compile_version(function, function, promoted, tables, external)
+    return _compile_version(tables.unoptimised.functions[function.name], function, promoted, tables, external)
 
 
 def _compile_version(

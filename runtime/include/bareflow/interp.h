@@ -6,6 +6,7 @@
 #define BAREFLOW_INTERP_H
 
 #include <bareflow/gen/bytecode.h>
+#include <bareflow/gen/growth.h>
 
 /* Offsets for interp_call.S, asserted below. */
 #define INTERP_REGS_XMM 48
@@ -80,9 +81,10 @@ struct bf_interp_program {
     uint64_t *cycles;              /* TSC ticks in it and what it called, by function; NULL: not measured */
     uint64_t *edge;                /* by edge counter */
     struct bytecode_values *value; /* by value table */
-    /* Current addresses by the functions' external numbers; NULL: interpreted functions call each other
-     * directly. While a function's slot holds its thunk, a call from bytecode goes straight to it. */
-    const volatile uint64_t *slots;
+    /* The stubs' slots, by the functions' external numbers; NULL: interpreted functions call each other
+     * directly. With slots, a call from bytecode goes straight to an interpreted function only while its slot
+     * holds its thunk and its counter, which is counted down as the stub would, is not used up. */
+    struct slot *slots;
 };
 
 /* The program that emit_assembly() made; exactly one is linked in. */

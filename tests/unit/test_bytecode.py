@@ -1,0 +1,202 @@
+"""The bytecode compiler, from IR text to tables: no tools, only llvmlite."""
+
+from __future__ import annotations
+
+import llvmlite.binding as llvm
+import pytest
+
+from bareflow.compile.bytecode import compile_bytecode, describe_edges, emit_assembly, promote_locals
+from bareflow.compile.bytecode.abi import make_signature, named_counts
+from bareflow.compile.bytecode.encode import sequential_moves
+from bareflow.compile.bytecode.intrinsics import _base_name
+from bareflow.compile.bytecode.ir import Argument, RefusedError, Type, int_type
+from bareflow.compile.bytecode.opcode_list import PATH, list_text
+from bareflow.compile.bytecode.parse import parse_module
+from bareflow.compile.bytecode.tokens import float_bits
+from bareflow.layouts.bytecode import BYTECODE_INSTRUCTION, OPCODE, PLACE, ROLES
+
+TRIPLE = 'target triple = "x86_64-unknown-linux-musl"\n'
+I64, DOUBLE, PTR = int_type(64), Type("double"), Type("ptr")
+
+
+def compile_text(text: str, index=None):
+    return compile_bytecode(llvm.parse_assembly(TRIPLE + text).as_bitcode(), index)
+
+
+def opcodes(code: bytes) -> list[str]:
+    return [
+        OPCODE.name_of(BYTECODE_INSTRUCTION.decode(code, at)["op"])
+        for at in range(0, len(code), BYTECODE_INSTRUCTION.size)
+    ]
+
+
+LOOP = """
+define i32 @sum(ptr %a, i32 %n) {
+entry:
+  br label %head
+head:
+  %i = phi i32 [ 0, %entry ], [ %next, %body ]
+  %k = phi i32 [ 0, %entry ], [ %more, %body ]
+  %go = icmp slt i32 %i, %n
+  br i1 %go, label %body, label %out
+body:
+  %wide = sext i32 %i to i64
+  %at = getelementptr inbounds i32, ptr %a, i64 %wide
+  %v = load i32, ptr %at
+  %more = add i32 %k, %v
+  %next = add i32 %i, 1
+  br label %head
+out:
+  ret i32 %k
+}
+"""
+
+
+def test_loop_has_no_copies_and_folds_its_address():
+    (function,) = compile_text(LOOP).functions
+    assert opcodes(function.code)[2:] == [
+        *("br-sge32", "load32-w", "add32", "add32-i", "back-e", "ret1"),
+    ]
+
+
+def test_edges_number_branches_by_the_blocks_of_the_text():
+    edges = describe_edges(TRIPLE + LOOP)["sum"]
+    assert [(e.counter, e.block, e.successor, e.target, e.terminator, e.back) for e in edges] == [
+        (0, 1, 0, 2, "br", False),
+        (1, 1, 1, 3, "br", False),
+        (2, 2, 0, 1, "jump", True),
+    ]
+
+
+def test_only_functions_with_a_number_are_compiled():
+    text = "define i32 @a() {\n ret i32 1\n}\ndefine i32 @b() {\n ret i32 2\n}\n"
+    program = compile_text(text, {"b": 17})
+    assert [(function.name, function.external) for function in program.functions] == [("b", 17)]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("%v = load <4 x i32>, ptr %p\n ret void", "vector type"),
+        ('call void asm sideeffect "nop", ""()\n ret void', "inline assembly"),
+        ("indirectbr ptr %p, [label %x]\nx:\n ret void", "instruction indirectbr"),
+        ("%v = load x86_fp80, ptr %p\n ret void", "type x86_fp80"),
+        ("%v = load ptr, ptr @tls\n ret void", "thread-local variable tls"),
+        ("%v = call i32 @setjmp(ptr %p)\n ret void", "calls setjmp, which may return twice"),
+        ("%v = load i192, ptr %p\n ret void", "integer of 192 bits"),
+        ("%v = call ptr @llvm.returnaddress.p0(i32 0)\n ret void", "intrinsic llvm.returnaddress"),
+        ("%v = call fastcc i32 @setjmp(ptr %p)\n ret void", "calling convention that is not C's"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_expressed_is_refused_with_its_reason(body, reason):
+    text = (
+        "@tls = external thread_local global ptr\n"
+        "declare i32 @setjmp(ptr)\ndeclare ptr @llvm.returnaddress.p0(i32)\n"
+        f"define void @f(ptr %p) {{\n {body}\n}}\ndefine void @good() {{\n ret void\n}}\n"
+    )
+    module = llvm.parse_assembly(TRIPLE + text)
+    program = compile_bytecode(module.as_bitcode())
+    assert program.refused == {"f": reason}
+    assert [function.name for function in program.functions] == ["good"]
+
+
+def test_parallel_copies_are_ordered_and_cycles_broken():
+    def run(moves):
+        slots = list(range(10))
+        for target, source in sequential_moves(moves, 9):
+            slots[target] = slots[source]
+        return slots[:9]
+
+    assert run([(0, 1), (1, 2), (2, 0), (3, 0)]) == [1, 2, 0, 0, 4, 5, 6, 7, 8]
+    assert run([(0, 1), (1, 0), (2, 3), (3, 2), (4, 4)]) == [1, 0, 3, 2, 4, 5, 6, 7, 8]
+
+
+def test_arguments_go_to_registers_then_to_the_stack():
+    kinds = [I64] * 7 + [DOUBLE] * 9
+    signature = make_signature((Argument(kind, None) for kind in kinds), DOUBLE, sign=False, variadic=False)
+    places = [(place.place, place.index) for place in signature.arguments]
+    assert places[5:8] == [(PLACE["gpr"], 5), (PLACE["stack"], 0), (PLACE["xmm"], 0)]
+    assert places[14:] == [(PLACE["xmm"], 7), (PLACE["stack"], 1)]
+    assert (signature.stack_words, signature.vectors) == (2, 8)
+
+
+def test_a_128_bit_argument_is_never_split():
+    kinds = [I64] * 5 + [int_type(128), I64, I64]
+    signature = make_signature((Argument(kind, None) for kind in kinds), PTR, sign=False, variadic=False)
+    assert [(place.place, place.index) for place in signature.arguments[5:]] == [
+        *((PLACE["stack"], 0), (PLACE["stack"], 1), (PLACE["gpr"], 5), (PLACE["stack"], 2)),
+    ]
+
+
+def test_memory_arguments_are_aligned_and_counted():
+    big = Argument(PTR, None, byval=Type("array", count=3, members=(I64,)), align=8)
+    aligned = Argument(PTR, None, byval=Type("array", count=2, members=(I64,)), align=16)
+    signature = make_signature((big, aligned, Argument(I64, None)), PTR, sign=False, variadic=True)
+    assert [(place.index, place.size) for place in signature.arguments] == [(0, 24), (4, 16), (0, 0)]
+    assert named_counts((big, aligned)) == (0, 0, 6)
+
+
+def test_result_in_too_many_registers_is_refused():
+    with pytest.raises(RefusedError, match="two registers"):
+        make_signature((), Type("struct", members=(I64, I64, I64)), sign=False, variadic=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("memcpy.p0.p0.i64", "memcpy"),
+        ("smul.with.overflow.i32", "smul.with.overflow"),
+        ("log2.f64", "log2"),
+        ("is.fpclass.f32", "is.fpclass"),
+        ("vector.reduce.add.v4i32", "vector.reduce.add"),
+    ],
+)
+def test_type_suffixes_of_intrinsics_are_dropped(name, base):
+    assert _base_name(name) == base
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "bits"),
+    [
+        ("double", "1.5", 0x3FF8000000000000),
+        ("float", "1.5", 0x3FC00000),
+        ("float", "0x36A0000000000000", 1),
+        ("float", "0x7FF8000000000000", 0x7FC00000),
+        ("double", "0xFFF0000000000000", 0xFFF0000000000000),
+    ],
+)
+def test_float_constants_keep_their_bits(kind, word, bits):
+    assert float_bits(kind, word) == bits
+
+
+def test_layout_of_types_follows_the_abi():
+    module = parse_module(
+        "%s = type { i8, i128, i24, <{ i8, i32 }>, [3 x i16] }\n"
+        "declare void @f(ptr byval(%s) align 16)\n"
+    )  # fmt: skip
+    kind = module.functions["f"].parameters[0].byval
+    assert kind is not None
+    assert kind.offsets == (0, 16, 32, 36, 42, 48)
+    assert (kind.size, kind.align) == (48, 16)
+
+
+def test_local_symbols_become_global_names():
+    text = 'source_filename = "x"\n@.str = private constant [1 x i8] zeroinitializer\n'
+    text += "define internal ptr @f() {\n ret ptr @.str\n}\n"
+    bitcode = promote_locals(llvm.parse_assembly(TRIPLE + text).as_bitcode(), prefix="unit.")
+    program = compile_bytecode(bitcode)
+    assert program.functions[0].name == "unit.f"
+    assert program.symbols == ("unit..str",)
+
+
+def test_assembly_holds_every_table_and_is_the_same_twice():
+    first, second = (emit_assembly(compile_text(LOOP), slots="bf_slots") for _ in range(2))
+    assert first == second
+    assert '"bf_interp.sum":' in first
+    assert first.count(".globl") == 2
+    assert ".quad bf_slots" in first
+
+
+def test_every_opcode_has_roles_and_is_in_the_committed_list():
+    assert set(ROLES) == set(OPCODE.members)
+    assert PATH.read_text(encoding="utf-8") == list_text(), "run python -m bareflow.compile.bytecode.opcode_list"
