@@ -1,0 +1,63 @@
+"""Objects → Linux executables for training and trials: the snapshot's own layout, with a runtime around main."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bareflow.compile.frontend import clang
+from bareflow.compile.libc import static_libc
+from bareflow.errors import LinkError
+from bareflow.snapshot.link import FLAGS, explain, link_script
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+
+COMPILE_FLAGS = ("-std=gnu11", "-O2", "-fno-pie", "-fno-stack-protector", "-Wall", "-Wextra", "-Wshadow", "-Werror")
+
+
+def runtime_object(name: str) -> Path:
+    """The object of runtime/trials/NAME.c, compiled once for its text."""
+    source = data_root() / "runtime" / "trials" / f"{name}.c"
+    digest = hashlib.sha256(repr((ZIG_VERSION, COMPILE_FLAGS)).encode() + source.read_bytes()).hexdigest()
+    out = cache_dir() / "trials" / f"{name}-{digest[:32]}.o"
+    if not out.exists():
+        with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
+            made = Path(folder) / "out.o"
+            run(clang(*COMPILE_FLAGS, "-c", source, "-o", made), what=f"compiling {name}.c")
+            write_atomic(out, made.read_bytes())
+    return out
+
+
+def link_executable(
+    objects: Sequence[bytes], out: Path, *, name: str, runtime: str | None = None, order: Sequence[str] = ()
+) -> Path:
+    """Link a static executable with the layout that the snapshot of these objects has.
+
+    Args:
+        objects: the program's own.
+        out: where it goes.
+        name: of the workload, for messages.
+        runtime: of runtime/trials, wrapped around main; None: the program alone.
+        order: functions to place first.
+
+    Raises:
+        LinkError: see `bareflow.snapshot.link`.
+    """
+    libc = static_libc()
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as temporary:
+        folder = Path(temporary)
+        files = [folder / f"{name}-{number}.o" for number in range(len(objects))]
+        for file, data in zip(files, objects, strict=True):
+            file.write_bytes(data)
+        script, listing = folder / "snapshot.ld", folder / "order"
+        script.write_text(link_script(True))
+        listing.write_text("".join(f"{function}\n" for function in order))
+        extra = [runtime_object(runtime), "--wrap=main"] if runtime else []
+        command = zig("ld.lld", *FLAGS, "-T", script, "--symbol-ordering-file", listing, "-o", out)
+        command += map(str, (libc.start, *files, *extra, "--start-group", *libc.archives, "--end-group"))
+        try:
+            run(command, what=f"linking {name}", error=LinkError)
+        except LinkError as failure:
+            raise explain(name, failure.detail.replace(f"{temporary}/", "")) from None
+    return out
