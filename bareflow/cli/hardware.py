@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invoke import Exit
+
 from bareflow.cli.images import HELP_IMAGE, image_to_boot, output_folder
 from bareflow.cli.task import emit_json, people, task
 from bareflow.errors import UsageError
 
 if TYPE_CHECKING:
+    from bareflow.doctor import Diagnosis
     from bareflow.image.recipe import Recipe
     from bareflow.machine.devices import BlockDevice, Devices
     from bareflow.machine.flash import FlashReport, OnProgress
@@ -220,4 +223,35 @@ def export(
         people().print(f"{written}: {size:,} bytes", markup=False, soft_wrap=True)
 
 
-TASKS = [flash, export]
+@task(help={})
+def doctor(_context: Any, json: bool = False, verbose: bool = False) -> None:
+    """Look at this host: what the tasks need, what is here, and how to mend what is not."""
+    del verbose
+    from bareflow.doctor import examine
+
+    diagnosis = examine()
+    if json:
+        emit_json(diagnosis.as_dict())
+    else:
+        show_checks(diagnosis)
+    if not diagnosis.healthy:
+        raise Exit(code=1)
+
+
+def show_checks(diagnosis: Diagnosis) -> None:
+    """One line a check, and its fix below it."""
+    console = people()
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    width = max(len(check.name) for check in diagnosis.checks)
+    for check in diagnosis.checks:
+        console.print(f"{check.state:4}", style=colours[check.state], end="  ")
+        console.print(f"{check.name:{width}}  {check.found}", markup=False, soft_wrap=True)
+        if check.fix:
+            console.print(f"{'':{width + 8}}{check.fix}", markup=False, soft_wrap=True)
+    verdict = (
+        "Both commands of the README can work." if diagnosis.healthy else "What failed above must be mended first."
+    )
+    console.print(verdict)
+
+
+TASKS = [flash, export, doctor]
