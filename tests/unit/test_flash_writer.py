@@ -9,9 +9,10 @@ import random
 
 import pytest
 
-from bareflow.errors import ImageError
+from bareflow.errors import ImageError, UsageError
+from bareflow.machine.devices import BlockDevice
 from bareflow.machine.flash import SECTOR, Flash
-from bareflow.machine.target import CHUNK, open_file
+from bareflow.machine.target import CHUNK, open_device, open_file
 
 SIZE = 3 * CHUNK + 5 * SECTOR
 
@@ -248,3 +249,22 @@ def test_a_longer_file_keeps_its_end(image, tmp_path):
     with open_file(out, SIZE, writable=True) as target:
         Flash(image, target).write()
     assert out.read_bytes() == image.read_bytes() + b"\xee" * 100
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "may not be opened"),
+        (errno.EBUSY, "is in use"),
+        (errno.ENXIO, "cannot be opened: No such device"),
+    ],
+)
+def test_a_device_that_does_not_open_is_one_sentence(monkeypatch, number, said):
+    def refuse(_path, flags, *_mode):
+        assert flags & os.O_EXCL
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    device = BlockDevice("/dev/sdx", "sdx", "8:0", 1, True, False, "", "", "", "usb", (), False, 0)
+    with pytest.raises(UsageError, match=said), open_device(device, writable=True):
+        pass
