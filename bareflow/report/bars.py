@@ -58,9 +58,18 @@ def code_bytes(facts: ReportFacts) -> Markup | None:
     head = tag("tr", tag("th", "function"), *(tag("th", pill(tier), class_="number") for tier in tiers))
     rows = [_bytes_row(one, tiers, most) for one in sized[:SHOWN_FUNCTIONS]]
     totals = [tag("td", _total(sized, tier), class_="number") for tier in tiers]
-    label = f"all {len(sized)}" if len(sized) > 1 else "all"
+    width = 110 + 58 * len(tiers)
+    hidden = len(sized) - len(rows)
+    label = f"all {len(sized)}" + (f", {hidden} not shown" if hidden > 0 else "")
     foot = tag("tr", tag("th", label), *totals)
-    table = tag("table", tag("thead", head), tag("tbody", *rows), tag("tfoot", foot), class_="cells")
+    table = tag(
+        "table",
+        tag("thead", head),
+        tag("tbody", *rows),
+        tag("tfoot", foot),
+        class_="cells",
+        style=f"min-width:{width}px",
+    )
     return tag("div", table, class_="scroll")
 
 
@@ -78,8 +87,7 @@ def _bytes_row(one: FunctionFacts, tiers: Sequence[str], most: int) -> Markup:
 
 def _total(sized: Sequence[FunctionFacts], tier: str) -> Markup:
     at_tier = [one.code_bytes[tier] for one in sized if tier in one.code_bytes]
-    count = len(at_tier)
-    return join(f"{sum(at_tier):,}", tag("small", f"{count} function{'' if count == 1 else 's'}"))
+    return join(f"{sum(at_tier):,}", tag("small", f"in {len(at_tier)}"))
 
 
 def boots_chart(facts: ReportFacts) -> Markup | None:

@@ -12,6 +12,7 @@ from bareflow.report.markup import Markup, count, join, tag
 
 LEAST = 0.0005  # share of the whole from which a box is drawn
 DEEPEST = 120  # frames; deeper ones are left out
+THIN = 0.004  # share below which a box has no edge
 HEIGHT = 22  # pixels of a box
 
 
@@ -79,6 +80,7 @@ def flame_graph(stacks: Mapping[tuple[str, ...], int], unit: str, tiers: Mapping
 
 def _draw(box: Box, unit: str, tier: str) -> Markup:
     colour = "root" if not box.depth else f"t-{tier}" if tier else "other"
+    colour += "" if box.width > THIN else " thin"
     title = f"{box.name}: {count(box.weight)} {unit}, {box.width:.1%}" + (f", {tier}" if tier else "")
     place = f"left:{box.left * 100:.4f}%;width:{box.width * 100:.4f}%;bottom:{box.depth * HEIGHT}px"
     label = tag("span", box.name if box.depth else f"all, {count(box.weight)} {unit}") if box.width > 0.01 else ""

@@ -80,6 +80,20 @@ def byte_size(number: float) -> str:
     return f"{number:,.0f} B"
 
 
+def short(number: float) -> str:
+    """A figure on a crowded axis: from ten thousand on with a prefix, without needless zeros."""
+    return plain(count(number)) if number >= 1e7 or number < 1e4 else _thousands(number)
+
+
+def _thousands(number: float) -> str:
+    return plain(f"{three(number / 1e6)} M" if number >= 1e6 else f"{three(number / 1e3)} k")
+
+
+def plain(words: str) -> str:
+    """A figure on an axis: without zeros that end its fraction."""
+    return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), words)
+
+
 def duration(ms: float) -> str:
     """A time for people, from milliseconds."""
     if ms >= 120_000:

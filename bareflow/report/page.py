@@ -38,7 +38,7 @@ def _header(facts: ReportFacts) -> Markup:
     what += [f"CPU {', '.join(facts.cpus)}"] if facts.cpus else []
     what += [f"build {build[:12]}" for build in facts.builds[:3]]
     what += [f"and {len(facts.builds) - 3} more builds"] if len(facts.builds) > 3 else []
-    what += [f"TSC {facts.tsc_hz / 1e9:.2f} GHz"] if facts.tsc_hz else []
+    what += [f"TSC\u00a0{facts.tsc_hz / 1e9:.2f}\u00a0GHz"] if facts.tsc_hz else []
     return tag(
         "header",
         tag("p", "BareFlow · grow to shrink", class_="brand"),

@@ -8,12 +8,13 @@ from itertools import pairwise
 
 from bareflow.profile.values import TIERS
 from bareflow.report.facts import FunctionFacts, ReportFacts, Rise
-from bareflow.report.markup import Markup, count, duration, join, tag
+from bareflow.report.markup import Markup, count, duration, join, plain, short, tag
 from bareflow.report.scale import Scale, log_scale, time_scale
 
 LABELLED = 8  # functions that get a name beside their line
 LINES = 60  # functions that get a line
 LABEL_HEIGHT = 15
+TICK_WIDTH = 50  # between the words of two ticks
 
 
 @dataclass(frozen=True)
@@ -52,28 +53,30 @@ def tracks(facts: ReportFacts) -> list[Track]:
     for rise in facts.published:
         if rise.at_ms is not None:
             rises.setdefault(rise.function, []).append(rise)
-    made = [track for one in facts.functions if (track := _track(one, rises.get(one.name, [])))]
+    boots = sorted({rise.boot for some in rises.values() for rise in some})
+    made = [track for one in facts.functions if (track := _track(one, rises.get(one.name, []), boots))]
     return made[:LINES]
 
 
-def _track(one: FunctionFacts, rises: Sequence[Rise]) -> Track | None:
+def _track(one: FunctionFacts, rises: Sequence[Rise], boots: Sequence[int]) -> Track | None:
+    """A function's line through every boot; it begins each at the tier that it rises from, or had."""
+    if not rises or not any(tier in TIERS for tier in one.cycles):
+        return None
     steps: list[tuple[int, float, str, float, Rise | None]] = []
-    boot = 0
-    for rise in rises:
-        if rise.boot != boot and rise.before in one.cycles:
-            steps.append((rise.boot, 0.0, rise.before, one.cycles[rise.before], None))
-        boot = rise.boot
-        cycles = _cycles_at(one, rise.after)
-        if cycles is not None and rise.at_ms is not None:
-            steps.append((rise.boot, rise.at_ms, rise.after, cycles, rise))
-    return Track(one, tuple(steps)) if steps else None
+    tier = rises[0].before
+    for boot in boots:
+        mine = [rise for rise in rises if rise.boot == boot]
+        tier = mine[0].before if mine else tier
+        steps.append((boot, 0.0, tier, _cycles_at(one, tier), None))
+        for rise in mine:
+            tier = rise.after
+            steps.append((boot, rise.at_ms or 0.0, tier, _cycles_at(one, tier), rise))
+    return Track(one, tuple(steps))
 
 
-def _cycles_at(one: FunctionFacts, tier: str) -> float | None:
+def _cycles_at(one: FunctionFacts, tier: str) -> float:
     """Cycles at a tier; one that was left before a call was timed stands where the nearest, rather higher, one does."""
     timed = [TIERS.index(known) for known in one.cycles if known in TIERS]
-    if not timed:
-        return None
     wanted = TIERS.index(tier)
     nearest = min(timed, key=lambda at: (abs(at - wanted), at < wanted))
     return one.cycles[TIERS[nearest]]
@@ -129,46 +132,47 @@ def _boot_scales(drawn: Sequence[Track], layout: Layout) -> dict[int, Scale]:
 
 
 def _grid(vertical: Scale, boots: dict[int, Scale], layout: Layout) -> Markup:
-    base, right = layout.height - layout.bottom, layout.width - layout.right
-    parts: list[Markup] = []
+    right = layout.width - layout.right
+    parts = [tag("text", "cycles per call", x=4, y=14, class_="axis")]
     for value in vertical.ticks(6):
         y = f"{vertical(value):.1f}"
+        place = {"x": layout.left - 8, "y": y, "dy": "0.32em", "text_anchor": "end"}
         parts.append(tag("line", x1=layout.left, x2=right, y1=y, y2=y, class_="grid"))
-        parts.append(tag("text", count(value), x=layout.left - 8, y=y, dy="0.32em", class_="axis", text_anchor="end"))
-    parts.append(tag("text", "cycles per call", x=4, y=14, class_="axis"))
-    room = right - layout.left
-    for boot, scale in boots.items():
-        width = scale.end - scale.start
-        parts.append(tag("line", x1=scale.start, x2=scale.end, y1=base, y2=base, class_="baseline"))
-        most = max(1, int(layout.ticks * width / room))
-        for value in _apart(scale, most):
-            x = f"{scale(value):.1f}"
-            parts.append(tag("line", x1=x, x2=x, y1=base, y2=base + 4, class_="baseline"))
-            parts.append(tag("text", duration(value), x=x, y=base + 17, class_="axis", text_anchor="middle"))
-        if len(boots) > 1 and width > 40:
-            label = f"boot {boot}" + (", log time" if scale.log and width > 130 else "")
-            parts.append(
-                tag(
-                    "text",
-                    label,
-                    x=(scale.start + scale.end) / 2,
-                    y=base + 34,
-                    class_="axis strong",
-                    text_anchor="middle",
-                )
-            )
-        elif len(boots) == 1:
-            label = "time since the boot" + (" (logarithmic)" if scale.log else "")
-            parts.append(tag("text", label, x=scale.end, y=base + 34, class_="axis", text_anchor="end"))
+        parts.append(tag("text", short(value), **place, class_="axis"))
+    return join(*parts, *(_time_axis(boot, boots, layout) for boot in boots))
+
+
+def _time_axis(boot: int, boots: dict[int, Scale], layout: Layout) -> Markup:
+    """The axis of one boot, with its name where there are several."""
+    scale = boots[boot]
+    base, width = layout.height - layout.bottom, scale.end - scale.start
+    parts = [tag("line", x1=f"{scale.start:.1f}", x2=f"{scale.end:.1f}", y1=base, y2=base, class_="baseline")]
+    most = max(2, int(layout.ticks * width / (layout.width - layout.right - layout.left)))
+    last = scale.end if boot == max(boots) else scale.end - TICK_WIDTH / 2  # the next boot's first word is near
+    for value in _apart(scale, most, last):
+        x, words = f"{scale(value):.1f}", plain(duration(value)) if value else "0"
+        parts.append(tag("line", x1=x, x2=x, y1=base, y2=base + 4, class_="baseline"))
+        parts.append(tag("text", words, x=x, y=base + 17, class_="axis", text_anchor="middle"))
+    if len(boots) == 1:
+        label = "time since the boot" + (" (logarithmic)" if scale.log else "")
+        parts.append(tag("text", label, x=scale.end, y=base + 34, class_="axis", text_anchor="end"))
+    elif width > 40:
+        label = f"boot {boot}" + (", log time" if scale.log and width > 130 else "")
+        middle = f"{(scale.start + scale.end) / 2:.1f}"
+        parts.append(tag("text", label, x=middle, y=base + 34, class_="axis strong", text_anchor="middle"))
     return join(*parts)
 
 
-def _apart(scale: Scale, most: int) -> list[float]:
-    """Ticks whose words do not touch."""
+def _apart(scale: Scale, most: int, last: float) -> list[float]:
+    """Ticks whose words do not touch, two or more if they fit."""
     shown: list[float] = []
-    for value in scale.ticks(most):
-        if not shown or scale(value) - scale(shown[-1]) >= 58:
-            shown.append(value)
+    for wanted in (most, 2 * most, 3 * most):
+        shown = []
+        for value in scale.ticks(wanted):
+            if scale(value) <= last and (not shown or scale(value) - scale(shown[-1]) >= TICK_WIDTH):
+                shown.append(value)
+        if len(shown) > 1:
+            break
     return shown
 
 
