@@ -14,7 +14,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bareflow.compile.cpu import Target, target_by_name
@@ -23,9 +23,10 @@ from bareflow.compile.pool import CompilePool
 from bareflow.compile.split import BODY_SUFFIX, Split, split_module
 from bareflow.compile.text import module_text
 from bareflow.growth.service import CompileService
-from bareflow.growth.session import Growing, GrowthSession, Policy, TierUp, next_tier
+from bareflow.growth.session import Growing, GrowthSession, TierUp
 from bareflow.snapshot.base import Base, build_base
 from bareflow.snapshot.slots import GrowthOptions, Slot
+from bareflow.tiering import RISING, Policy
 from bareflow.wire.link import HostLink
 from bareflow.wire.stream import Port, Pump
 
@@ -44,6 +45,7 @@ class Program:
         base: linked.
         target: the CPU that its code is for.
         service: compiles its functions.
+        policy: when they rise; its thresholds are in the base.
         prepare_ms: time it took to get here.
     """
 
@@ -52,6 +54,7 @@ class Program:
     base: Base
     target: Target
     service: CompileService
+    policy: Policy
     prepare_ms: float
 
 
@@ -141,6 +144,7 @@ def prepare(
     flags: Sequence[str] = (),
     name: str = "",
     cpu: str = "native",
+    policy: Policy | None = None,
     options: GrowthOptions | None = None,
     tiers: Mapping[str, str] | None = None,
 ) -> Program:
@@ -152,7 +156,8 @@ def prepare(
         flags: for clang.
         name: of the workload.
         cpu: what the code is for.
-        options: thresholds, tick and code cache.
+        policy: when functions rise, and how far.
+        options: tick and code cache; its thresholds are taken from the policy.
         tiers: function symbol → the tier to start at (where an earlier run ended); the others start at O0.
 
     Raises:
@@ -165,8 +170,11 @@ def prepare(
     split = split_module(module_text(bitcode))
     target = target_by_name(cpu)
     service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features)
-    base = _base(bitcode, split, service, options or GrowthOptions(), dict(tiers or {}))
-    return Program(bitcode, split, base, target, service, (time.monotonic() - began) * 1000)
+    policy = policy or Policy()
+    thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}
+    options = replace(options or GrowthOptions(), thresholds=thresholds)
+    base = _base(bitcode, split, service, options, tiers or {})
+    return Program(bitcode, split, base, target, service, policy, (time.monotonic() - began) * 1000)
 
 
 def _base(
@@ -193,7 +201,6 @@ async def grow_native(
     arguments: Sequence[str] = (),
     *,
     environment: Mapping[str, str] | None = None,
-    policy: Policy = next_tier,
     watch: Watch | None = None,
     timeout_s: float | None = None,
 ) -> GrowthResult:
@@ -203,7 +210,6 @@ async def grow_native(
         program: from `prepare`.
         arguments: argv[1] and on; argv[0] is the workload's name.
         environment: variables on top of ours.
-        policy: which tier a hot function rises to.
         watch: told of tier-ups and of what does not work.
         timeout_s: seconds after which it is killed; None: never.
     """
@@ -217,7 +223,13 @@ async def grow_native(
     pump = Pump(link, lambda message: session.receive(message.type, message.payload))
     functions = tuple(program.split.functions.values())
     session = GrowthSession(
-        program.base, functions, program.service, pump.send, policy=policy, on_tier_up=watch.tier_up, on_note=note
+        program.base,
+        functions,
+        program.service,
+        pump.send,
+        policy=program.policy,
+        on_tier_up=watch.tier_up,
+        on_note=note,
     )
     spent, began = program.service.compile_ms, time.monotonic()
     with tempfile.TemporaryFile() as output:
@@ -286,9 +298,12 @@ async def _run(
 
 
 async def _ask(session: GrowthSession) -> None:
+    """Ask for counts again and again, each time when the last round has arrived: a slow line sets its own pace."""
     while True:
         await asyncio.sleep(COLLECT_S)
-        session.collect()
+        session.round_done.clear()
+        if session.collect():
+            await session.round_done.wait()
 
 
 def _grown(one: Growing) -> GrownFunction:

@@ -38,6 +38,7 @@ SELF_SUFFIX = ".self"
 INLINE_TIERS = frozenset({"O2", "O3"})
 INLINE_LINES = 2000  # most IR lines of other functions that one body's module carries
 INLINE_DEPTH = 4  # direct calls away
+FOLD_TEXT = 16384  # characters of an initialiser that a body's module still carries
 _INTERNAL = frozenset({"private", "internal"})
 _MODULE_METADATA = frozenset({"!llvm.module.flags", "!llvm.errno.tbaa"})
 _CALLED = re.compile(r'(@(?:"[^"]*"|[-\w$.]+))\(')
@@ -231,7 +232,8 @@ def _body_global(one: Global, *, owned: bool, fold: bool) -> str:
         return one.text("internal", define=True)
     if not one.initializer:
         return one.text(one.linkage or "external", define=False)
-    if fold and one.kind == "constant" and "blockaddress(" not in one.initializer:
+    small = len(one.initializer) <= FOLD_TEXT
+    if fold and small and one.kind == "constant" and "blockaddress(" not in one.initializer:
         return one.text("available_externally dso_local", define=True)
     return one.text("external dso_local", define=False)
 

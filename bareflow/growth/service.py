@@ -6,7 +6,10 @@ A function whose compiler crashed or hung twice is barred: it stays at its tier,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import os
+import threading
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +20,7 @@ from bareflow.compile.pool import CompilePool
 from bareflow.compile.split import Split
 from bareflow.compile.tiers import DEFAULT_OPTIONS, Options, compile_object, object_key
 from bareflow.errors import CompileError
-from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
+from bareflow.toolchain import ZIG_VERSION, cache_dir
 
 TRIES = 2
 LIVE_DEADLINE_S = 20.0  # a function alone takes milliseconds
@@ -112,8 +115,17 @@ class CompileService:
             bitcode, tier=tier, target=self.target, options=options, pool=self.pool, deadline_s=self.deadline_s
         )
         self.compile_ms += made.compile_ms
-        write_atomic(stored, hashlib.sha256(made.data).digest() + made.data)
+        _store(stored, made.data)
         return Compiled(made.data, made.compile_ms, cached=False)
+
+
+def _store(stored: Path, data: bytes) -> None:
+    """Keep an object. Nothing waits for the disk: what a crash tears is seen by its digest. A full disk is no loss."""
+    temporary = stored.with_name(f".{stored.name}.{os.getpid()}.{threading.get_ident()}")
+    with contextlib.suppress(OSError):
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(hashlib.sha256(data).digest() + data)
+        temporary.replace(stored)
 
 
 def _read(stored: Path) -> bytes | None:

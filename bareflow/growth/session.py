@@ -41,9 +41,10 @@ from bareflow.layouts.wire import FRAME_TYPE
 from bareflow.snapshot.arena import Arena
 from bareflow.snapshot.base import Base
 from bareflow.snapshot.live import LiveBlob, LiveImage
+from bareflow.tiering import RISING, Costs, Counters, Policy, plan
 
-NEXT_TIER = {"interp": "O0", "O0": "O1", "O1": "O2", "O2": "O3"}
 PLACES_HOT = 20  # ticks that find a function at one tier until it may rise although it was called seldom
+ABREAST = 2  # tier-ups under way at once; who waits is chosen anew each time, the most worthwhile first
 KEPT_SAMPLES = 4096  # timed calls kept for each function and tier
 
 
@@ -111,6 +112,11 @@ class Growing:
     bytes_by_tier: dict[str, int] = field(default_factory=dict)
     places: Counter[str] = field(default_factory=Counter)
     busy: bool = False  # a tier-up is under way
+    hot_at: float | None = None  # when it began to wait for one; None: it does not
+    told: bool = False  # the agent found it hot, and knows when
+    forced: bool = False  # ticks found it too often
+    barred: set[str] = field(default_factory=set)  # tiers that it cannot reach
+    compile_ms: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # why a tier-up failed
 
     def timed(self, tier: str) -> Times:
@@ -125,17 +131,7 @@ class _Pending:
     function: Growing
     blob: LiveBlob
     compiled: Compiled
-    hot_at: float
-    told: bool  # the agent's own time stamp says when it was found hot
     resent: int = 0
-
-
-Policy = Callable[[Growing], str | None]
-
-
-def next_tier(function: Growing) -> str | None:
-    """The default policy: one tier up each time a threshold is crossed."""
-    return NEXT_TIER.get(function.tier)
 
 
 class GrowthSession:
@@ -146,7 +142,7 @@ class GrowthSession:
         functions: its growing functions, in the order of the base's slots.
         service: compiles them.
         send: takes (type, payload); False when it could not be queued.
-        policy: which tier a hot function is to rise to, None: none.
+        policy: when functions rise, and how far.
         on_tier_up: called with every tier-up.
         on_note: called with one sentence about whatever did not work.
     """
@@ -158,12 +154,12 @@ class GrowthSession:
         service: CompileService,
         send: Callable[[int, bytes], bool],
         *,
-        policy: Policy = next_tier,
+        policy: Policy | None = None,
         on_tier_up: Callable[[TierUp], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.service = service
-        self.policy = policy
+        self.policy = policy or Policy()
         self.base = base
         self.send = send
         self.on_tier_up = on_tier_up
@@ -180,12 +176,14 @@ class GrowthSession:
         self.started: dict[str, Any] | None = None
         self.collected: dict[str, int] = {}
         self.ended = False
+        self.round_done = asyncio.Event()
         self.tier_ups: list[TierUp] = []
         self.places_elsewhere: Counter[str] = Counter()
         self.tsc_hz = 0.0
         self._pending: dict[int, _Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = time.monotonic()
+        self._finished = False
         self._body_owner = {slot.target: one for one, slot in zip(self.functions, base.slots, strict=True)}
 
     # ---- messages in ----
@@ -217,35 +215,68 @@ class GrowthSession:
         record = HOT_RECORD.decode(payload)
         if record["function"] < len(self.functions):
             one = self.functions[record["function"]]
-            one.calls = max(one.calls, record["calls"] - one.self_calls)
+            one.calls = max(one.calls, record["calls"] - one.self_calls)  # of both kinds, until counts come
             if TIER.name_of(record["tier"]) == one.tier:
-                self.rise(one, told=True)
+                one.told = True
+                self.rise(one)
 
-    def rise(self, one: Growing, *, told: bool = False) -> None:
-        """Start a function's way to the tier that the policy wants.
+    def rise(self, one: Growing) -> None:
+        """Let a function wait for a better tier, if it does not already."""
+        if not one.busy and one.hot_at is None and one.tier in RISING[:-1]:
+            one.hot_at = time.monotonic()
+            self._dispatch()
 
-        Args:
-            one: the function.
-            told: the agent found it hot, and knows when.
-        """
-        tier = self.policy(one)
-        if tier is None or one.busy or self.service.barred(one.split.symbol, tier) or self.live.arena is None:
-            return
-        one.busy = True
-        task = asyncio.get_running_loop().create_task(self._tier_up(one, tier, time.monotonic(), told))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _dispatch(self) -> None:
+        """Start tier-ups, the most worthwhile first, while there is room for more."""
+        while len(self._tasks) < ABREAST and self.live.arena is not None and not self._finished:
+            step = self._next_step()
+            if step is None:
+                return
+            one, tier = step
+            one.busy = True
+            task = asyncio.get_running_loop().create_task(self._tier_up(one, tier))
+            self._tasks.add(task)
+            task.add_done_callback(self._task_done)
 
-    async def _tier_up(self, one: Growing, tier: str, hot_at: float, told: bool) -> None:
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            raise problem
+        self._dispatch()
+
+    def _next_step(self) -> tuple[Growing, str] | None:
+        """Who rises next, and where to; whoever waits in vain stops waiting."""
+        waiting = {one.split.symbol: one for one in self.functions if one.hot_at is not None and not one.busy}
+        steps = plan([self._counters(one) for one in waiting.values()], self.policy, self._costs())
+        if steps:
+            return waiting[steps[0].function], steps[0].after
+        for one in waiting.values():
+            tier = next((tier for tier in RISING[RISING.index(one.tier) + 1 :] if tier not in one.barred), None)
+            if one.forced and tier is not None:
+                return one, tier
+            one.hot_at = None
+        return None
+
+    def _counters(self, one: Growing) -> Counters:
+        cycles = {tier: times.mean for tier, times in one.times.items() if times.mean is not None}
+        calls = one.calls + one.self_calls
+        name, lines = one.split.symbol, one.split.lines
+        return Counters(name, one.tier, calls, 0, lines, cycles, dict(one.compile_ms), frozenset(one.barred))
+
+    def _costs(self) -> Costs:
+        made = [(tier, one.split.lines, ms) for one in self.functions for tier, ms in one.compile_ms.items()]
+        return Costs.measured(made, self.tsc_hz)
+
+    async def _tier_up(self, one: Growing, tier: str) -> None:
         try:
             compiled = await self.service.compile(one.split.symbol, tier)
+            if not compiled.cached:
+                one.compile_ms[tier] = compiled.compile_ms
             blob = self.live.place(one.split.symbol, one.split.body, tier, compiled.data)
         except (CompileError, LinkError) as problem:
-            one.busy = False
-            one.refused.append(f"{tier}: {problem}")
-            self.on_note(f"{one.split.name} stays at {one.tier}: {problem}")
+            self._stays(one, tier, str(problem))
             return
-        self._pending[blob.number] = _Pending(one, blob, compiled, hot_at, told)
+        self._pending[blob.number] = _Pending(one, blob, compiled)
         self._publish(blob, one)
 
     def _publish(self, blob: LiveBlob, one: Growing) -> None:
@@ -273,20 +304,25 @@ class GrowthSession:
             self._publish(pending.blob, pending.function)
             return
         del self._pending[record["blob"]]
-        pending.function.busy = False
         if status != "done":
             self.live.abort(pending.blob)
-            pending.function.refused.append(f"{pending.blob.tier}: {status}")
-            self.on_note(f"The agent refused {pending.function.split.name} at {pending.blob.tier}: {status}.")
+            self._stays(pending.function, pending.blob.tier, f"the agent says {status}.")
             return
         self.live.commit(pending.blob)
         self._took_over(pending, record)
 
+    def _stays(self, one: Growing, tier: str, why: str) -> None:
+        one.busy, one.hot_at, one.forced = False, None, False
+        one.barred.add(tier)
+        one.refused.append(f"{tier}: {why}")
+        self.on_note(f"{one.split.name} does not reach {tier}: {why}")
+        self.rise(one)
+
     def _took_over(self, pending: _Pending, record: dict[str, int]) -> None:
         one, blob = pending.function, pending.blob
         now = time.monotonic()
-        waited = (now - pending.hot_at) * 1000
-        if pending.told and self.tsc_hz:
+        waited = (now - (one.hot_at or now)) * 1000
+        if one.told and self.tsc_hz:
             waited = (record["tsc"] - record["hot_tsc"]) / self.tsc_hz * 1000
         up = TierUp(
             one.split.name,
@@ -300,6 +336,7 @@ class GrowthSession:
         )
         one.tier, one.code_bytes = blob.tier, blob.code_size
         one.bytes_by_tier[blob.tier] = blob.code_size
+        one.busy, one.hot_at, one.told, one.forced = False, None, False, False
         self.tier_ups.append(up)
         self.on_tier_up(up)
 
@@ -341,6 +378,7 @@ class GrowthSession:
                 continue
             one.places[tier or self.base.slots[one.index].tier] += 1
             if one.places[one.tier] == PLACES_HOT:
+                one.forced = True
                 self.rise(one)
 
     def _collected(self, payload: bytes) -> None:
@@ -349,6 +387,10 @@ class GrowthSession:
             ns = record["ns"] - self.started["ns"]
             self.tsc_hz = (record["tsc"] - self.started["tsc"]) * 1e9 / ns if ns > 10_000_000 else self.tsc_hz
         self.collected = record
+        self.round_done.set()
+        if self.policy.kind == "breakeven":  # what thresholds cannot say: weigh everybody anew
+            for one in self.functions:
+                self.rise(one)
 
     def _ended(self, payload: bytes) -> None:
         self._collected(payload)
@@ -356,9 +398,9 @@ class GrowthSession:
 
     # ---- messages out ----
 
-    def collect(self, *, everything: bool = False) -> None:
-        """Ask for counts."""
-        self.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL if everything else 0))
+    def collect(self, *, everything: bool = False) -> bool:
+        """Ask for counts; False when nobody is there to ask. `round_done` is set when they have arrived."""
+        return self.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL if everything else 0))
 
     def arm(self, one: Growing, threshold: int) -> None:
         """Set at how many calls a function counts as hot at its tier."""
@@ -366,6 +408,7 @@ class GrowthSession:
 
     async def finish(self) -> None:
         """End what still compiles for this run."""
+        self._finished = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

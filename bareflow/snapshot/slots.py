@@ -72,7 +72,7 @@ class GrowthOptions:
     thresholds: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_THRESHOLDS))
     tick_us: int = 1000
     arena_size: int = ARENA_SIZE
-    sample_cycles: int = 1 << 20
+    sample_cycles: int = 1 << 22
 
 
 def threshold_table(thresholds: Mapping[str, int]) -> tuple[int, ...]:

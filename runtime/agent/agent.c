@@ -8,8 +8,10 @@
 #include "port.h"
 
 #define OUTGOING (64 * 1024)
-#define ROOM_FOR_SAMPLES (OUTGOING / 2) /* samples leave at least that much to what matters more */
-#define ROOM_FOR_COUNTS 4096
+/* Everything leaves in order, so what can wait is only queued while little else is: bytes that may wait
+ * before it. What a hot function needs is never behind more than that, on a slow line either. */
+#define BEFORE_SAMPLES 1024
+#define BEFORE_COUNTS 4096
 #define PLACES 128
 #define PLACES_IN_MESSAGE 64
 #define TIMES_IN_MESSAGE 32
@@ -195,6 +197,12 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
 
 /* ---- reports ---- */
 
+/* Bytes that wait for the host. */
+static uint32_t queued(void) {
+    uint32_t room = bf_wire_room(&wire);
+    return room < OUTGOING ? OUTGOING - room : 0;
+}
+
 static void send_hot(void) {
     struct bf_agent *agent = &bf_agent;
     while (agent->hot_out != agent->hot_in && bf_wire_room(&wire) >= sizeof(struct hot_record)) {
@@ -214,7 +222,7 @@ static void send_samples(uint32_t least) {
     struct bf_agent *agent = &bf_agent;
     struct time_sample message[TIMES_IN_MESSAGE];
     while (agent->samples_in - agent->samples_out >= least && agent->samples_in != agent->samples_out &&
-           bf_wire_room(&wire) > ROOM_FOR_SAMPLES) {
+           queued() < BEFORE_SAMPLES) {
         uint32_t n = 0;
         while (n < TIMES_IN_MESSAGE && agent->samples_out != agent->samples_in)
             message[n++] = agent->samples[agent->samples_out++ % BF_SAMPLE_QUEUE];
@@ -224,8 +232,7 @@ static void send_samples(uint32_t least) {
 
 static void send_places(uint32_t least) {
     uint64_t message[PLACES_IN_MESSAGE];
-    while (places_in - places_out >= least && places_in != places_out &&
-           bf_wire_room(&wire) > ROOM_FOR_SAMPLES) {
+    while (places_in - places_out >= least && places_in != places_out && queued() < BEFORE_SAMPLES) {
         uint32_t n = 0;
         while (n < PLACES_IN_MESSAGE && places_out != places_in)
             message[n++] = places[places_out++ % PLACES];
@@ -266,7 +273,7 @@ static void collect(void) {
         uint64_t own, calls = bf_calls(collect_at, &own);
         if (!collect_all && calls + own == bf_stats[collect_at].sent_calls)
             continue;
-        if (bf_wire_room(&wire) < ROOM_FOR_COUNTS)
+        if (queued() > BEFORE_COUNTS)
             return;
         send_counts(collect_at);
     }
@@ -303,6 +310,8 @@ void bf_poll(void) {
 /* Make ticks rare while the host has nothing for us, and frequent again when it has. */
 static void pace(void) {
     uint32_t before = idle_ticks;
+    if (idle_ticks <= IDLE_TICKS && !bf_wire_idle(&wire))
+        return; /* the host does not have everything yet */
     if (idle_ticks <= IDLE_TICKS)
         idle_ticks++;
     if (before == IDLE_TICKS)
