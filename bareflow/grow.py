@@ -24,6 +24,7 @@ from bareflow.compile.split import BODY_SUFFIX, Split, split_module
 from bareflow.compile.text import module_text
 from bareflow.growth.service import CompileService
 from bareflow.growth.session import Growing, GrowthSession, TierUp
+from bareflow.profile.values import Profile
 from bareflow.snapshot.base import Base, build_base
 from bareflow.snapshot.slots import GrowthOptions, Slot
 from bareflow.tiering import RISING, Policy
@@ -113,6 +114,7 @@ class GrowthResult:
         agent: the agent's own figures.
         tsc_hz: TSC ticks in a second; 0: not known.
         complete: the agent has reported to its end.
+        profile: everything that was seen, to be merged with other runs'.
     """
 
     exit_status: int
@@ -127,6 +129,7 @@ class GrowthResult:
     agent: Mapping[str, int]
     tsc_hz: float
     complete: bool
+    profile: Profile
 
 
 @dataclass
@@ -251,6 +254,7 @@ async def grow_native(
         agent=session.collected,
         tsc_hz=session.tsc_hz,
         complete=session.ended,
+        profile=session.profile(),
     )
 
 

@@ -7,6 +7,7 @@ messages (a socket to a process, a machine's serial port) is the caller's.
 from __future__ import annotations
 
 import asyncio
+import random
 import struct
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bareflow.compile.split import SplitFunction
-from bareflow.errors import CompileError, LinkError
+from bareflow.errors import CompileError, LinkError, ProfileError
 from bareflow.growth.service import Compiled, CompileService
 from bareflow.layouts.growth import (
     AGENT_STARTED,
@@ -38,6 +39,9 @@ from bareflow.layouts.growth import (
 )
 from bareflow.layouts.snapshot import TIER
 from bareflow.layouts.wire import FRAME_TYPE
+from bareflow.profile.decoder import KnownFunction, ProfileDecoder
+from bareflow.profile.values import Profile
+from bareflow.profile.values import TierUp as Event
 from bareflow.snapshot.arena import Arena
 from bareflow.snapshot.base import Base
 from bareflow.snapshot.live import LiveBlob, LiveImage
@@ -182,6 +186,13 @@ class GrowthSession:
         self.tsc_hz = 0.0
         self._pending: dict[int, _Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.decoder = ProfileDecoder(
+            [KnownFunction(one.name, one.digest) for one in functions],
+            build_id=base.build_id.hex(),
+            cpu=service.target.name,
+            locate=self._name_at,
+        )
+        self._boot = random.getrandbits(32)
         self._began = time.monotonic()
         self._finished = False
         self._body_owner = {slot.target: one for one, slot in zip(self.functions, base.slots, strict=True)}
@@ -191,10 +202,12 @@ class GrowthSession:
     def receive(self, kind: int, payload: bytes) -> None:
         """Take one message; what is malformed or unknown is left alone."""
         handler = _HANDLERS.get(kind)
-        if handler is not None:
-            try:
+        try:
+            if handler is not None:
                 handler(self, payload)
-            except struct.error:
+            self.decoder.take(kind, payload)
+        except (struct.error, ProfileError):
+            if kind != FRAME_TYPE["hello"]:
                 self.on_note(f"The agent sent a {GROWTH_MESSAGE.name_of(kind)} message of {len(payload)} bytes.")
 
     def _hello(self, _payload: bytes) -> None:
@@ -338,7 +351,23 @@ class GrowthSession:
         one.bytes_by_tier[blob.tier] = blob.code_size
         one.busy, one.hot_at, one.told, one.forced = False, None, False, False
         self.tier_ups.append(up)
+        self._note_event(up)
         self.on_tier_up(up)
+
+    def _note_event(self, up: TierUp) -> None:
+        self.decoder.add_event(
+            Event(
+                boot=self._boot,
+                at_us=round((up.at_ms - up.hot_to_published_ms) * 1000),
+                function=up.function,
+                before=up.before,
+                after=up.after,
+                compile_us=round(up.compile_ms * 1000),
+                latency_us=round(up.hot_to_published_ms * 1000),
+                calls=up.calls,
+                code_bytes=up.code_bytes,
+            )
+        )
 
     def _counts(self, payload: bytes) -> None:
         at = 0
@@ -380,6 +409,19 @@ class GrowthSession:
             if one.places[one.tier] == PLACES_HOT:
                 one.forced = True
                 self.rise(one)
+
+    def _name_at(self, address: int) -> str | None:
+        """The source's name of the function at an address, for the profile."""
+        symbol, _ = self.live.find(address)
+        one = self.by_symbol.get(symbol) or self._body_owner.get(symbol)
+        return one.split.name if one else symbol or None
+
+    def profile(self) -> Profile:
+        """Everything seen in this run."""
+        for one in self.functions:
+            for tier, size in one.bytes_by_tier.items():
+                self.decoder.set_code_bytes(one.index, tier, size)
+        return self.decoder.profile()
 
     def _collected(self, payload: bytes) -> None:
         record = COLLECTED_RECORD.decode(payload)

@@ -29,7 +29,10 @@ static void arm(int64_t *counter, uint64_t *armed, uint64_t gap) {
 void bf_rearm(uint32_t function) {
     struct slot *slot = &bf_slots[function];
     struct function_stats *stats = &bf_stats[function];
+    uint64_t own;
     stats->fresh = FRESH_CALLS;
+    stats->sampled_calls =
+        bf_calls(function, &own); /* what is timed next stands for none of the calls before */
     arm(&slot->counter, &stats->armed, 1);
     arm(&slot->self_counter, &stats->self_armed, 1);
 }

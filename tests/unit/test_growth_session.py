@@ -1,0 +1,262 @@
+"""The host's side of an agent, against an agent made of messages: no process, no compiler."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from bareflow.compile.split import SplitFunction
+from bareflow.errors import CompileError
+from bareflow.growth.service import Compiled
+from bareflow.growth.session import PLACES_HOT, GrowthSession
+from bareflow.layouts.growth import (
+    AGENT_STARTED,
+    CODE_PIECE,
+    FUNCTION_COUNTS,
+    GROWTH_MESSAGE,
+    HOT_RECORD,
+    PUBLISH_ORDER,
+    PUBLISH_STATUS,
+    PUBLISHED_RECORD,
+)
+from bareflow.layouts.snapshot import TIER
+from bareflow.snapshot.base import Base
+from bareflow.snapshot.live import ImageSymbols
+from bareflow.snapshot.slots import Slot
+from bareflow.tiering import Policy
+from tests.object_samples import elf_object
+
+BUILD = bytes(range(16))
+ARENA = 0x20000000
+BODY_AT = 0x401000
+
+
+class Service:
+    """Compiles everything to the same sixteen bytes, or fails at the tiers in `failing`."""
+
+    def __init__(self):
+        self.target = SimpleNamespace(name="test")
+        self.asked = []
+        self.failing = set()
+
+    async def compile(self, symbol, tier):
+        self.asked.append((symbol, tier))
+        if tier in self.failing:
+            raise CompileError("LLVM was killed by SIGKILL.")
+        return Compiled(elf_object(function=b"f.body"), 1.5, cached=False)
+
+
+class Agent:
+    """What a growing program would do with the host's messages."""
+
+    def __init__(self, arena=4096, policy=None, answer="done"):
+        self.answers = [answer]
+        self.memory, self.orders, self.notes = {}, [], []
+        self.service = Service()
+        functions = tuple(SplitFunction(name, name, "0" * 32, 50, (), recursive=False) for name in ("f", "g"))
+        symbols = ImageSymbols({"evil_symbol": 0x400000}, {"f.body": (BODY_AT, 64), "g.body": (BODY_AT + 64, 64)})
+        base = Base(b"", tuple(Slot(one.symbol, "", one.body, "O0") for one in functions), BUILD, symbols)
+        self.session = GrowthSession(base, functions, self.service, self.take, policy=policy, on_note=self.notes.append)
+        self.say("started", AGENT_STARTED.encode(functions=2, arena_base=ARENA, arena_size=arena, build_id=BUILD))
+
+    def say(self, kind, payload):
+        self.session.receive(GROWTH_MESSAGE[kind], payload)
+
+    def take(self, kind, payload):
+        if kind == GROWTH_MESSAGE["code"]:
+            self.memory[CODE_PIECE.decode(payload)["address"]] = payload[CODE_PIECE.size :]
+        elif kind == GROWTH_MESSAGE["publish"]:
+            order = PUBLISH_ORDER.decode(payload)
+            self.orders.append(order)
+            asyncio.get_running_loop().call_soon(self.published, order)
+        return True
+
+    def published(self, order):
+        status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        fields = {"function": order["function"], "tier": order["tier"], "blob": order["blob"], "calls": 7}
+        self.say("published", PUBLISHED_RECORD.encode(status=PUBLISH_STATUS[status], **fields))
+
+    def hot(self, function, tier, calls):
+        self.say("hot", HOT_RECORD.encode(function=function, tier=TIER[tier], reason=1, calls=calls))
+
+    @property
+    def rises(self):
+        return [(up.function, up.before, up.after) for up in self.session.tier_ups]
+
+
+async def settle():
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_a_function_rises_one_tier_at_a_time_while_its_calls_say_so():
+    async def story():
+        agent = Agent()
+        for tier, calls in (("O0", 100), ("O1", 1000), ("O2", 10000)):
+            agent.hot(0, tier, calls)
+            await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == [("f", "O0", "O1"), ("f", "O1", "O2"), ("f", "O2", "O3")]
+    starts = [order["start"] for order in agent.orders]
+    assert starts == sorted(set(starts))
+    assert all(agent.memory[start] for start in starts)
+
+
+def test_calls_far_past_the_thresholds_skip_tiers_and_compile_once():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 1_000_000)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == [("f", "O0", "O3")]
+    assert agent.service.asked == [("f", "O3")]
+
+
+def test_the_same_hot_record_twice_compiles_once():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 100)
+        agent.hot(0, "O0", 100)
+        await settle()
+        agent.hot(0, "O0", 120)  # sent before the agent had the new code
+        await settle()
+        return agent
+
+    assert asyncio.run(story()).rises == [("f", "O0", "O1")]
+
+
+def test_a_damaged_blob_is_sent_again():
+    async def story():
+        agent = Agent()
+        agent.answers = ["damaged", "done"]
+        agent.hot(0, "O0", 100)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == [("f", "O0", "O1")]
+    assert agent.orders[0] == agent.orders[1]
+
+
+@pytest.mark.parametrize("answer", ["damaged", "refused"])
+def test_what_the_agent_keeps_refusing_is_given_up_and_its_room_freed(answer):
+    async def story():
+        agent = Agent(answer=answer)
+        agent.hot(0, "O0", 100)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == []
+    assert agent.notes == [f"f does not reach O1: the agent says {answer}."]
+    assert agent.session.live.arena.reserve(4096) == ARENA
+
+
+def test_a_failed_compilation_is_noted_and_the_function_passes_over_that_tier_later():
+    async def story():
+        agent = Agent()
+        agent.service.failing = {"O1"}
+        agent.hot(0, "O0", 100)
+        await settle()
+        before = list(agent.rises)
+        agent.hot(0, "O0", 1000)
+        await settle()
+        return agent, before
+
+    agent, before = asyncio.run(story())
+    assert before == []
+    assert agent.rises == [("f", "O0", "O2")]
+    assert agent.notes == ["f does not reach O1: LLVM was killed by SIGKILL."]
+
+
+def test_a_full_code_cache_is_noted_and_others_go_on():
+    async def story():
+        agent = Agent(arena=64)
+        agent.hot(0, "O0", 100)
+        await settle()
+        agent.hot(0, "O1", 1000)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == [("f", "O0", "O1")]
+    assert "no room" in agent.notes[0]
+
+
+def test_a_program_without_a_code_cache_never_rises():
+    async def story():
+        agent = Agent(arena=0)
+        agent.hot(0, "O0", 100)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert (agent.rises, agent.service.asked) == ([], [])
+
+
+def test_ticks_that_find_a_function_again_and_again_raise_it_without_calls():
+    async def story():
+        agent = Agent()
+        agent.say("places", (BODY_AT + 5).to_bytes(8, "little") * PLACES_HOT)
+        await settle()
+        return agent
+
+    assert asyncio.run(story()).rises == [("f", "O0", "O1")]
+
+
+def test_another_programs_agent_is_not_served():
+    async def story():
+        agent = Agent()
+        agent.session.started = None
+        agent.session.live.arena = None
+        agent.say("started", AGENT_STARTED.encode(functions=2, arena_base=1, arena_size=4096, build_id=bytes(16)))
+        agent.hot(0, "O0", 100)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == []
+    assert agent.notes == ["The program that answers is not the one that we serve."]
+
+
+def test_breakeven_waits_until_the_time_saved_pays_for_the_compiler():
+    async def story():
+        agent = Agent(policy=Policy(kind="breakeven"))
+        agent.hot(0, "O0", 100)  # nothing was timed: judged by counts
+        await settle()
+        return agent
+
+    assert asyncio.run(story()).rises == [("f", "O0", "O1")]
+
+
+def test_counts_and_tier_ups_reach_the_profile():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 100)
+        await settle()
+        agent.say("counts", FUNCTION_COUNTS.encode(function=0, tier=TIER["O1"], calls=150, self_calls=3))
+        return agent
+
+    profile = asyncio.run(story()).session.profile()
+    f = profile.named("f")
+    assert (f.calls, f.self_calls, f.tier) == (150, 3, "O1")
+    assert [(event.function, event.before, event.after) for event in profile.events] == [("f", "O0", "O1")]
+    assert {tier: times.code_bytes for tier, times in f.times.items()} == {"O0": 64, "O1": 16}
+
+
+def test_messages_that_make_no_sense_are_noted_and_harmless():
+    async def story():
+        agent = Agent()
+        for kind in range(30, 70):
+            for size in (1, 31, 100):
+                agent.session.receive(kind, b"\xff" * size)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == []
+    assert agent.notes
