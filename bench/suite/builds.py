@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
@@ -17,6 +18,11 @@ from bareflow.compile.frontend import compile_sources
 from bareflow.compile.tiers import compile_object
 from bareflow.errors import CompileError
 from bareflow.toolchain import run, zig
+from bareflow.trials.executable import link_executable
+from bareflow.trials.freeze import TrialRun, choose, program_of
+from bareflow.trials.measure import Workload
+from bareflow.trials.search import Settings
+from bareflow.trials.train import train
 from bench.suite.programs import SuiteProgram
 
 TARGET = ("-target", "x86_64-linux-musl")
@@ -26,11 +32,19 @@ TIERS = ("O0", "O1", "O2", "O3")
 
 @dataclass(frozen=True)
 class Built:
-    """An executable: where it is, what compiling it took, how large the program's own code and data are."""
+    """An executable.
+
+    Args:
+        path: where it is.
+        compile_ms: what making it took: training and trials included.
+        bytes: size of the program's own code and constants.
+        evidence: of frozen code, how it was chosen.
+    """
 
     path: Path
     compile_ms: float
     bytes: int
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 Builder = Callable[[SuiteProgram, Path], Built]
@@ -57,9 +71,9 @@ def _includes(program: SuiteProgram) -> list[str]:
     return [f"-I{program.source if program.source.is_dir() else program.source.parent}"]
 
 
-def link(objects: list[Path], out: Path) -> None:
-    """Link objects with musl, statically."""
-    run([*zig("cc"), *TARGET, "-static", *objects, "-o", out, "-Wl,--gc-sections", "-lm"], what=f"linking {out.name}")
+def link(objects: list[Path], out: Path, order: Sequence[str] = ()) -> None:
+    """Link objects with musl, statically, at the addresses that a snapshot has: the same for every compiler."""
+    link_executable([path.read_bytes() for path in objects], out, name=out.name, order=order)
 
 
 def _ahead_of_time(
@@ -111,6 +125,28 @@ def tier(name: str, cpu: str = "native") -> Builder:
     return build
 
 
+def frozen(
+    *, profile: bool = True, trials: bool = True, specialise: bool = True, settings: Settings | None = None
+) -> Builder:
+    """Frozen code: trained and tried with the program's training arguments, all of it or parts."""
+
+    def build(program: SuiteProgram, folder: Path) -> Built:
+        bitcode = compile_sources([program.source], name=program.name)
+        started = time.perf_counter()
+        trained = train(bitcode, program.train) if profile else None
+        ours = program_of(bitcode, target_by_name("native"), trained)
+        load = Workload((program.name, *program.train))
+        given = TrialRun(load, settings or Settings()) if trials else None
+        chosen = choose(ours, given, specialise=specialise and profile, weights=profile)
+        compile_ms = 1000 * max(time.perf_counter() - started, chosen.evidence.get("seconds", 0.0))
+        target, out = folder / f"{program.name}.o", folder / program.name
+        target.write_bytes(chosen.code.data)
+        link([target], out, chosen.order)
+        return Built(out, compile_ms, object_bytes([target]), chosen.evidence)
+
+    return build
+
+
 def builders() -> Mapping[str, Builder]:
     """Every configuration that this machine can build, by its name."""
     found: dict[str, Builder] = {"aot-O2": clang("-O2", "native"), REFERENCE: clang("-O3", "native")}
@@ -118,4 +154,8 @@ def builders() -> Mapping[str, Builder]:
         found["gcc-O3-native"] = gcc("-O3")
     for name in TIERS:
         found[name] = tier(name)
+    found["frozen"] = frozen()
+    found["frozen-no-trials"] = frozen(trials=False)
+    found["frozen-no-specialisation"] = frozen(specialise=False)
+    found["frozen-no-profile"] = frozen(profile=False)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bareflow.errors import BareFlowError
+from bareflow.trials.agree import outputs_agree
 from bench.suite.builds import REFERENCE, Builder, Built, builders
 from bench.suite.measure import geomean, interleave, paired_ratio, pick_core, run_once
 from bench.suite.programs import SuiteProgram, find_programs
 
 TOO_SHORT_S = 0.002  # a reference run below this was folded away, or does nothing worth measuring
-NUMBER = re.compile(rb"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -37,24 +36,6 @@ class Settings:
     rounds: int = 5
     repeats: int = 3
     seed: int = 1
-
-
-def outputs_agree(mine: bytes, theirs: bytes) -> bool:
-    """Whether two outputs say the same: text and integers exactly, floating-point numbers within 1e-6 relative."""
-    if mine == theirs:
-        return True
-    if NUMBER.sub(b"#", mine) != NUMBER.sub(b"#", theirs):
-        return False
-    return all(_same_number(a, b) for a, b in zip(NUMBER.findall(mine), NUMBER.findall(theirs), strict=True))
-
-
-def _same_number(mine: bytes, theirs: bytes) -> bool:
-    if mine == theirs:
-        return True
-    if not {*b".eE"} & {*mine} or not {*b".eE"} & {*theirs}:
-        return False
-    a, b = float(mine), float(theirs)
-    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
 
 
 def _build_all(program: SuiteProgram, wanted: Mapping[str, Builder], folder: Path) -> tuple[dict[str, Built], str]:
@@ -99,6 +80,7 @@ def bench_program(
         "reference_ms": 1000 * min(figures[REFERENCE]),
         "bytes": {name: built.bytes for name, built in done.items()},
         "compile_ms": {name: built.compile_ms for name, built in done.items()},
+        "chosen": {name: built.evidence for name, built in done.items() if built.evidence},
     }, ""
 
 

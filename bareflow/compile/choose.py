@@ -1,0 +1,98 @@
+"""A program with its profile, and what a choice of variants makes of it: one object, the whole program in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from bareflow.compile.cpu import Target
+from bareflow.compile.frontend import Bitcode
+from bareflow.compile.libc import libc_symbols
+from bareflow.compile.order import placement
+from bareflow.compile.pool import CompilePool
+from bareflow.compile.prof import Heat, attach, heat
+from bareflow.compile.specialise import Clone, propose, specialise
+from bareflow.compile.tiers import ObjectCode, compile_object
+from bareflow.compile.variants import PLAIN, Choice, has_features, with_tuning
+from bareflow.profile.values import Profile
+
+DEADLINE_S = 600.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is frozen.
+
+    Args:
+        bitcode: as the frontend made it.
+        text: the same, as LLVM prints it.
+        target: the CPU.
+        profile: what is known of it; empty: nothing.
+        digests: of its functions' bodies, by name, as the profile's keys have them.
+    """
+
+    bitcode: Bitcode
+    text: str
+    target: Target
+    profile: Profile
+    digests: Mapping[str, str]
+
+    @cached_property
+    def heat(self) -> Heat:
+        """Where it spends its time."""
+        return heat(self.text, self.profile, self.digests)
+
+    @cached_property
+    def proposed(self) -> tuple[Clone, ...]:
+        """Clones that the profile suggests."""
+        return propose(self.text, self.profile, self.digests, self.heat)
+
+    @cached_property
+    def _weighted(self) -> str:
+        return attach(self.text, self.profile, self.digests)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Functions to place first; empty without a profile."""
+        return placement(self.heat)
+
+    @property
+    def cold(self) -> tuple[str, ...]:
+        """Functions to place last: the profile is of this program, and they never ran in it."""
+        return tuple(name for name in self.heat.never if name != "main") if self.heat.hottest() else ()
+
+    def edited(self, choice: Choice) -> str:
+        """The module's text with a choice's weights, attributes and clones in it."""
+        text = self._weighted if choice.weights else self.text
+        text = with_tuning(text, choice.tuning, choice.functions)
+        return specialise(text, choice.clones) if choice.clones else text
+
+    def compile(self, choice: Choice = PLAIN, pool: CompilePool | None = None) -> ObjectCode:
+        """The whole program's object.
+
+        Raises:
+            CompileError: see `compile_object`.
+        """
+        if self.edited(choice) is self.text:
+            bitcode = self.bitcode
+        else:
+            data = self.edited(choice).encode(errors="surrogateescape")
+            bitcode = replace(
+                self.bitcode,
+                data=data,
+                digest=hashlib.sha256(data).hexdigest(),
+                own_features=self.bitcode.own_features or has_features(choice),
+            )
+        return compile_object(
+            bitcode,
+            tier="frozen",
+            target=self.target,
+            options=choice.options,
+            keep=libc_symbols(),
+            sections=True,
+            cold=self.cold,
+            pool=pool,
+            deadline_s=DEADLINE_S,
+        )

@@ -1,0 +1,204 @@
+"""What may be done differently to the same program, and the edits that do it: candidates for trials.
+
+Some choices are options of the optimiser and hold for a whole module; others are attributes of functions
+(vector width, CPU features, fused multiply-add), so that one module may mix them. None of them changes what a program
+means: floating-point sums are never reordered, and a fused operation is only ever split, never made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bareflow.compile import ir
+from bareflow.compile.cfg import find_functions
+from bareflow.compile.cpu import Target, closure
+from bareflow.compile.irtext import ATTRIBUTES
+from bareflow.compile.specialise import Clone
+from bareflow.compile.tiers import DEFAULT_OPTIONS, Options
+
+_VECTOR_ARGUMENT = re.compile(r"^(?:define|declare) .*<\d+ x ", re.MULTILINE)
+_GROUP_FEATURES = re.compile(r' "target-features"="([^"]*)"')
+BASELINE_KEPT = frozenset({"sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16", "sahf"})  # x86-64-v2
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How one function is compiled, against the others of its module.
+
+    Args:
+        contract: let `a * b + c` be one fused operation where the source allows it.
+        width: bits of vectors that are preferred; None: the CPU's own preference.
+        features: CPU features switched on or off, "-avx".
+    """
+
+    contract: bool = True
+    width: int | None = None
+    features: tuple[str, ...] = ()
+
+    def __or__(self, other: Tuning) -> Tuning:
+        """Both; where they disagree the other."""
+        features = tuple(f for f in self.features if f[1:] not in {o[1:] for o in other.features})
+        width = other.width if other.width is not None else self.width
+        return Tuning(self.contract and other.contract, width, (*features, *other.features))
+
+
+PLAIN_TUNING = Tuning()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to compile a program; the empty one is plain O3.
+
+    Args:
+        weights: use the profile's branch weights and entry counts.
+        clones: guarded copies, in the order of their guards within a function.
+        options: of the optimiser, for the whole module.
+        tuning: of every function.
+        functions: tuning of single functions, on top of that.
+    """
+
+    weights: bool = False
+    clones: tuple[Clone, ...] = ()
+    options: Options = DEFAULT_OPTIONS
+    tuning: Tuning = PLAIN_TUNING
+    functions: Mapping[str, Tuning] = field(default_factory=dict)
+
+    def describe(self) -> tuple[str, ...]:
+        """What differs from plain O3, in words."""
+        said = ["profile weights"] if self.weights else []
+        said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
+        said += _describe_tuning(self.tuning, "")
+        for name, tuning in sorted(self.functions.items()):
+            said += _describe_tuning(tuning, f"{name}: ")
+        plain = DEFAULT_OPTIONS
+        said += ["no vectors of straight-line code"] if self.options.slp != plain.slp else []
+        said += ["no vectors of loops"] if self.options.vectorize != plain.vectorize else []
+        said += ["no unrolling"] if self.options.unroll != plain.unroll else []
+        if self.options.inline_threshold is not None:
+            said.append(f"inlining up to {self.options.inline_threshold}")
+        return (*said, *self.options.llvm)
+
+
+def _values(clone: Clone) -> str:
+    return "a copy where " + " and ".join(f"argument {argument} is {value}" for argument, value in clone.values)
+
+
+def _describe_tuning(tuning: Tuning, where: str) -> list[str]:
+    said = [] if tuning.contract else ["no fused multiply-add"]
+    said += [f"vectors of {tuning.width} bits"] if tuning.width else []
+    said += ["as for x86-64-v2"] if "-avx" in tuning.features else list(tuning.features)
+    return [where + one for one in said]
+
+
+PLAIN = Choice()
+
+
+def baseline_features(target: Target) -> tuple[str, ...]:
+    """Switches that take a target down to x86-64-v2."""
+    above = closure(target.enabled) - closure(BASELINE_KEPT)
+    return tuple(f"-{name}" for name in sorted(above & target.enabled))
+
+
+Change = Callable[[Choice], Choice]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A change to try.
+
+    Args:
+        name: for people.
+        change: applies it to a choice.
+        kind: candidates of one kind exclude each other, once one is taken.
+    """
+
+    name: str
+    change: Change
+    kind: str
+
+
+def tunings(text: str, target: Target) -> dict[str, Tuning]:
+    """The tunings that make sense for a module on a target, by name."""
+    found: dict[str, Tuning] = {}
+    if "@llvm.fmuladd." in text and "fma" in target.enabled:
+        found["no fused multiply-add"] = Tuning(contract=False)
+    if "avx512f" in target.enabled:
+        found["512-bit vectors"] = Tuning(width=512)
+    if "avx2" in target.enabled:
+        found["256-bit vectors"] = Tuning(width=256)
+        found["128-bit vectors"] = Tuning(width=128)
+        found["no gather"] = Tuning(features=("+prefer-no-gather", "+prefer-no-scatter"))
+    if "avx" in target.enabled and not _VECTOR_ARGUMENT.search(text) and not ir.uses_intrinsics(text):
+        found["x86-64-v2"] = Tuning(contract=False, features=baseline_features(target))
+    return found
+
+
+def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
+    """Options of the optimiser worth trying: name → (kind, change)."""
+    return {
+        "no vectors of straight-line code": ("slp", lambda o: replace(o, slp=False)),
+        "no unrolling": ("unroll", lambda o: replace(o, unroll=False)),
+        "no vectors of loops": ("vectorize", lambda o: replace(o, vectorize=False)),
+        "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
+        "more unrolling": ("unroll", lambda o: replace(o, llvm=(*o.llvm, "-unroll-threshold=1200"))),
+        "aligned loops": ("align", lambda o: replace(o, llvm=(*o.llvm, "-align-all-nofallthru-blocks=5"))),
+    }
+
+
+def with_tuning(text: str, everywhere: Tuning, functions: Mapping[str, Tuning]) -> str:
+    """Give functions attributes and instructions that do what the tunings say."""
+    if everywhere == PLAIN_TUNING and not functions:
+        return text
+    lines = text.splitlines()
+    groups = {line.split(" ")[1]: line for line in lines if line.startswith("attributes #")}
+    free = max((int(number[1:]) for number in groups), default=-1) + 1
+    made: dict[tuple[str, str], str] = {}
+    for name, function in find_functions(lines).items():
+        tuning = everywhere | functions.get(name, PLAIN_TUNING)
+        if tuning == PLAIN_TUNING:
+            continue
+        old = ATTRIBUTES.search(function.tail)
+        body = groups[old[0]].partition(" = { ")[2].removesuffix(" }") if old else ""
+        key = (old[0] if old else "", repr(tuning))
+        if key not in made:
+            made[key] = f"#{free}"
+            free += 1
+            lines.append(f"attributes {made[key]} = {{ {_attributes(body, tuning)} }}")
+        lines[function.first] = _with_group(lines[function.first], old[0] if old else None, made[key])
+        if not tuning.contract:
+            span = "\n".join(lines[function.first + 1 : function.last])
+            split = ir.split_fmuladd(span).split("\n")
+            lines[function.first + 1] = "\n".join(split)
+            lines[function.first + 2 : function.last] = [""] * (function.last - function.first - 2)
+    return "\n".join(lines) + "\n"
+
+
+def _attributes(body: str, tuning: Tuning) -> str:
+    own = _GROUP_FEATURES.search(f" {body}")
+    listed = [*(own[1].split(",") if own and own[1] else ()), *tuning.features]
+    rest = _GROUP_FEATURES.sub("", f" {body}").strip()
+    added = [f'"target-features"="{",".join(listed)}"'] if listed else []
+    added += [f'"prefer-vector-width"="{tuning.width}"'] if tuning.width else []
+    return " ".join([rest, *added]).strip()
+
+
+def _with_group(line: str, old: str | None, new: str) -> str:
+    if old:
+        head, _, tail = line.rpartition(f" {old} ")
+        return f"{head} {new} {tail}"
+    at = re.search(r"(?: (?:section|align|comdat|gc|personality|prefix|!\w)[^{]*)? \{$", line)
+    assert at
+    return f"{line[: at.start()]} {new}{line[at.start() :]}"
+
+
+def has_features(choice: Choice) -> bool:
+    """Whether some function gets CPU features of its own, so that the compiler must add the target's."""
+    return bool(choice.tuning.features) or any(one.features for one in choice.functions.values())
+
+
+def clone_sets(clones: Sequence[Clone]) -> dict[str, tuple[Clone, ...]]:
+    """Clones by function, in order."""
+    names: Iterable[str] = dict.fromkeys(clone.function for clone in clones)
+    return {name: tuple(clone for clone in clones if clone.function == name) for name in names}

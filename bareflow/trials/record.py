@@ -1,0 +1,77 @@
+"""What trials found, as JSON: kept in the cache, and beside the profile for people and tools."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from bareflow.compile.specialise import Clone
+from bareflow.compile.tiers import Options
+from bareflow.compile.variants import Choice, Tuning
+from bareflow.trials.measure import Ratio
+from bareflow.trials.search import Finding, Trials
+
+FORMAT = 1  # raise it when the same facts would be chosen from in another way
+
+
+def choice_to_json(choice: Choice) -> dict[str, Any]:
+    """A choice as a JSON value; `describe` repeats it for people."""
+    return {
+        "weights": choice.weights,
+        "clones": [asdict(clone) for clone in choice.clones],
+        "options": asdict(choice.options),
+        "tuning": asdict(choice.tuning),
+        "functions": {name: asdict(tuning) for name, tuning in choice.functions.items()},
+        "describe": list(choice.describe()),
+    }
+
+
+def choice_from_json(value: Mapping[str, Any]) -> Choice:
+    """What `choice_to_json` wrote.
+
+    Raises:
+        KeyError, TypeError: it is something else.
+    """
+    clones = tuple(
+        Clone(c["function"], tuple((a, v) for a, v in c["values"]), c["calls"], c["total"]) for c in value["clones"]
+    )
+    options = Options(**{name: _tuples(one) for name, one in value["options"].items()})
+    functions = {name: _tuning(tuning) for name, tuning in value["functions"].items()}
+    return Choice(value["weights"], clones, options, _tuning(value["tuning"]), functions)
+
+
+def _tuning(value: Mapping[str, Any]) -> Tuning:
+    return Tuning(**{name: _tuples(one) for name, one in value.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def ratio_to_json(found: Ratio | None) -> dict[str, Any] | None:
+    """A ratio with its interval."""
+    return asdict(found) if found else None
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """One candidate."""
+    return {"name": finding.name, "verdict": finding.verdict, "ratio": ratio_to_json(finding.ratio)}
+
+
+def trials_to_json(trials: Trials) -> dict[str, Any]:
+    """What was found, but the object."""
+    return {
+        "format": FORMAT,
+        "choice": choice_to_json(trials.choice),
+        "gain": ratio_to_json(trials.gain),
+        "findings": [finding_to_json(finding) for finding in trials.findings],
+        "seconds": round(trials.seconds, 3),
+    }
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,259 @@
+"""Which variants of a program are fastest, found by measuring: greedy, within a time budget, plain O3 unless beaten.
+
+First the profile's clones and weights, then tunings and options on top of what won. Every candidate's output is
+compared with plain O3's before it is measured. One that compiles to the same bytes is not measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bareflow.compile.choose import Program
+from bareflow.compile.pool import CompilePool
+from bareflow.compile.specialise import Clone
+from bareflow.compile.tiers import ObjectCode, Options
+from bareflow.compile.variants import PLAIN, Candidate, Change, Choice, Tuning, clone_sets, module_options, tunings
+from bareflow.errors import BareFlowError
+from bareflow.trials.agree import outputs_agree
+from bareflow.trials.executable import link_executable
+from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
+
+SCREEN_ROUNDS = 3
+DECIDE_ROUNDS = 9
+FINAL_ROUNDS = 11
+PROMISING = 0.985  # a screening ratio that deserves a closer look
+TOO_SHORT_S = 20e-6  # of a training run: below it nothing can be measured
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to search.
+
+    Args:
+        budget_s: wall-clock seconds; what is begun is ended.
+        margin: how much faster a candidate must be.
+        seed: of the orders in which things run.
+    """
+
+    budget_s: float = 30.0
+    margin: float = 0.015
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One candidate: its ratio against what it was built upon, and what became of it."""
+
+    name: str
+    ratio: Ratio | None
+    verdict: str  # "taken", "no faster", "same code", "other output", "failed", "no time"
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What was found.
+
+    Args:
+        choice: the fastest.
+        code: its object.
+        gain: its ratio against plain O3; None when plain O3 stays.
+        findings: all candidates in the order of their trials.
+        seconds: that it took.
+    """
+
+    choice: Choice
+    code: ObjectCode
+    gain: Ratio | None
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Built:
+    choice: Choice
+    code: ObjectCode
+    path: Path
+
+
+@dataclass
+class _Search:
+    program: Program
+    load: Workload
+    settings: Settings
+    folder: Path
+    pool: CompilePool
+    say: Progress
+    until: float
+    runs: int = 1
+    expected: Outcome = field(default_factory=lambda: Outcome(0, b""))
+    findings: list[Finding] = field(default_factory=list)
+    known: dict[bytes, Path] = field(default_factory=dict)
+
+    def build(self, choice: Choice) -> _Built:
+        """Compile and link; equal objects share an executable."""
+        pool = self.pool if choice.options.global_options else None
+        code = self.program.compile(choice, pool)
+        path = self.known.get(code.data)
+        if path is None:
+            path = self.folder / f"trial-{len(self.known)}"
+            name = self.program.bitcode.name
+            link_executable([code.data], path, name=name, runtime="trial", order=self.program.order)
+            self.known[code.data] = path
+        return _Built(choice, code, path)
+
+    def try_build(self, name: str, choice: Choice, base: _Built) -> _Built | None:
+        """Build a candidate and check its output; None, with a finding, if it is not worth measuring."""
+        verdict = ""
+        try:
+            built = self.build(choice)
+            if built.path == base.path:
+                verdict = "same code"
+            else:
+                outcome = run_plain(built.path, self.load)
+                right = outcome.status == self.expected.status and outputs_agree(outcome.output, self.expected.output)
+                verdict = "" if right else "other output"
+        except BareFlowError:
+            verdict = "failed"
+        if verdict:
+            self.findings.append(Finding(name, None, verdict))
+            return None
+        return built
+
+    def measure(self, candidates: dict[str, _Built], base: _Built, rounds: int) -> dict[str, Ratio]:
+        """Ratios against a base."""
+        paths = {"base": base.path, **{name: built.path for name, built in candidates.items()}}
+        return compare(paths, "base", self.load, rounds=rounds, runs=self.runs, seed=self.settings.seed)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.until
+
+    def screen(self, candidates: Sequence[Candidate], base: _Built) -> list[tuple[Candidate, Ratio]]:
+        """The candidates that look faster than a base, best first."""
+        built: dict[str, _Built] = {}
+        by_name = {candidate.name: candidate for candidate in candidates}
+        seen: set[Path] = set()
+        for candidate in candidates:
+            if self.late:
+                self.findings.append(Finding(candidate.name, None, "no time"))
+                continue
+            self.say(f"trying {candidate.name}")
+            one = self.try_build(candidate.name, candidate.change(base.choice), base)
+            if one and one.path not in seen:
+                built[candidate.name] = one
+                seen.add(one.path)
+        if not built:
+            return []
+        ratios = self.measure(built, base, SCREEN_ROUNDS)
+        for name, found in ratios.items():
+            if found.median >= PROMISING:
+                self.findings.append(Finding(name, found, "no faster"))
+        chosen = [name for name in ratios if ratios[name].median < PROMISING]
+        return [(by_name[name], ratios[name]) for name in sorted(chosen, key=lambda name: ratios[name].median)]
+
+    def take(self, candidates: Sequence[Candidate], base: _Built) -> _Built:
+        """Add what is faster, one after the other, each decided on top of what was taken before."""
+        kinds: set[str] = set()
+        for candidate in candidates:
+            if candidate.kind in kinds:
+                continue
+            if self.late:
+                self.findings.append(Finding(candidate.name, None, "no time"))
+                continue
+            self.say(f"deciding on {candidate.name}")
+            built = self.try_build(candidate.name, candidate.change(base.choice), base)
+            if built is None:
+                continue
+            found = self.measure({"it": built}, base, DECIDE_ROUNDS)["it"]
+            taken = found.faster(self.settings.margin)
+            self.findings.append(Finding(candidate.name, found, "taken" if taken else "no faster"))
+            if taken:
+                base = built
+                kinds.add(candidate.kind)
+        return base
+
+
+def search(
+    program: Program,
+    load: Workload,
+    settings: Settings | None = None,
+    *,
+    specialise: bool = True,
+    weights: bool = True,
+    progress: Progress = lambda _text: None,
+) -> Trials:
+    """Find the fastest choice for a program by running it.
+
+    Args:
+        program: with its profile.
+        load: the training run.
+        settings: see there.
+        specialise: try guarded clones.
+        weights: try the profile's weights.
+        progress: told what is being tried.
+
+    Raises:
+        CompileError, LinkError: plain O3 cannot be built.
+        ToolError: plain O3 cannot be run.
+    """
+    settings = settings or Settings()
+    started = time.monotonic()
+    with TemporaryDirectory(prefix="bareflow-") as temporary, CompilePool(1) as pool:
+        run = _Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
+        plain = run.build(PLAIN)
+        run.expected = run_plain(plain.path, load)
+        once = time_main(plain.path, load, 1)
+        run.runs = runs_for(once)
+        best = plain
+        if once > TOO_SHORT_S:
+            if specialise:
+                best = _take_clones(run, best)
+            if weights and program.heat.hottest():
+                best = run.take([Candidate("profile weights", lambda c: replace(c, weights=True), "weights")], best)
+            best = run.take([one for one, _ in run.screen(_general(program), best)], best)
+        gain = None
+        if best is not plain:
+            gain = run.measure({"it": best}, plain, FINAL_ROUNDS)["it"]
+            if not gain.faster(settings.margin):
+                best, gain = plain, None
+        return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
+
+
+def _take_clones(run: _Search, base: _Built) -> _Built:
+    """For each function: which clones pay by themselves, then all of these together."""
+    for name, clones in clone_sets(run.program.proposed).items():
+        single = [Candidate(clone.name, _adding((clone,)), clone.name) for clone in clones]
+        good = {candidate.name: found for candidate, found in run.screen(single, base)}
+        kept = tuple(clone for clone in clones if clone.name in good)
+        if kept:
+            together = Candidate(f"copies of {name}", _adding(kept), f"copies of {name}")
+            base = run.take([together], base)
+    return base
+
+
+def _adding(clones: tuple[Clone, ...]) -> Change:
+    return lambda choice: replace(choice, clones=(*choice.clones, *clones))
+
+
+def _tuned(tuning: Tuning) -> Change:
+    return lambda choice: replace(choice, tuning=choice.tuning | tuning)
+
+
+def _optioned(change: Callable[[Options], Options]) -> Change:
+    return lambda choice: replace(choice, options=change(choice.options))
+
+
+def _general(program: Program) -> list[Candidate]:
+    """Tunings of all functions, then options of the module."""
+    found = []
+    for name, tuning in tunings(program.text, program.target).items():
+        found.append(Candidate(name, _tuned(tuning), "width" if tuning.width else name))
+    for name, (kind, change) in module_options().items():
+        found.append(Candidate(name, _optioned(change), kind))
+    return found
