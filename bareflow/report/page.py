@@ -14,6 +14,7 @@ from bareflow.report.timeline import LABELLED, LINES, timeline
 STYLE = Path(__file__).with_name("style.css")
 # The page asks for nothing, and a browser is told to let it ask for nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+SPECIAL_NOTE = "A candidate is an argument that had one value in nine of ten calls or more."
 OPEN_ROWS = 40  # a longer list of tier-ups starts folded
 
 
@@ -100,7 +101,7 @@ def _sections(facts: ReportFacts) -> list[Markup]:
         ("bytes", "Code bytes by tier", "The heaviest functions first.", code_bytes(facts)),
         ("boots", "Boots to convergence", "Tier-ups by boot.", boots_chart(facts)),
         ("functions", "Functions", _functions_note(facts), tables.functions(facts) if facts.functions else None),
-        ("special", _special_title(facts), "", tables.specialisations(facts)),
+        ("special", "Specialisations", SPECIAL_NOTE, tables.specialisations(facts)),
         ("tierups", "Tier-ups", tables.latencies(facts.rises), listed),
         ("reasons", "Refused, kept, noted", "What was not done, and why.", tables.reasons(facts)),
     ]
@@ -109,10 +110,6 @@ def _sections(facts: ReportFacts) -> list[Markup]:
         for key, title, note, content in sections
         if content is not None
     ]
-
-
-def _special_title(facts: ReportFacts) -> str:
-    return "Specialisations" if facts.growth.specialisations else "Candidates for specialisation"
 
 
 def _timeline_note(facts: ReportFacts) -> Markup:
@@ -128,7 +125,7 @@ def _timeline_note(facts: ReportFacts) -> Markup:
 
 def _functions_note(facts: ReportFacts) -> str:
     sampled = any(tier not in one.exact for one in facts.functions for tier in one.cycles)
-    note = "Cycles include calls below, the heaviest function comes first."
+    note = "Cycles per call at each tier, calls below included; the heaviest function comes first."
     return note + (" ~: from samples; otherwise every call was timed." if sampled else "")
 
 

@@ -9,7 +9,7 @@ from bareflow.report.facts import FunctionFacts, ReportFacts, Rise
 from bareflow.report.markup import Markup, count, duration, join, name, pill, tag, three
 
 
-def table(headings: Sequence[tuple[str, bool]], rows: Sequence[Sequence[object]]) -> Markup:
+def table(headings: Sequence[tuple[object, bool]], rows: Sequence[Sequence[object]]) -> Markup:
     """A table that scrolls by itself where it is wider than the window.
 
     Args:
@@ -36,21 +36,19 @@ def functions(facts: ReportFacts) -> Markup:
     timed = [tier for tier in facts.tiers if any(tier in one.cycles for one in facts.functions)]
     aot = any("aot" in one.cycles for one in facts.functions)
     loops = any(one.back_edges for one in facts.functions)
-    headings = [("function", False), ("tier", False), ("calls", True)]
-    headings += [(f"cycles/call {tier}", True) for tier in timed]
+    headings: list[tuple[object, bool]] = [("function", False), ("tier", False), ("calls", True)]
+    headings += [(pill(tier), True) for tier in timed]
     headings += [("clang -O3", True)] if aot else []
     headings += [("gain", True), ("bytes", True)]
     headings += [("back edges", True)] if loops else []
-    headings += [("constant arguments", False)]
     rows = []
     for one in facts.functions:
-        row: list[object] = [name(one.name), pill(one.tier), f"{one.calls:,}"]
+        row: list[object] = [name(one.name), pill(one.tier), count(one.calls)]
         row += [_cycles(one, tier) for tier in timed]
         row += [count(one.cycles["aot"]) if "aot" in one.cycles else ""] if aot else []
         size = one.code_bytes.get(one.tier)
         row += [speedup(one, facts.tiers), "" if size is None else f"{size:,}"]
-        row += [f"{one.back_edges:,}" if one.back_edges else ""] if loops else []
-        row += [join(*(tag("div", words) for words in one.constant))]
+        row += [count(one.back_edges) if one.back_edges else ""] if loops else []
         rows.append(row)
     return table(headings, rows)
 
@@ -64,7 +62,7 @@ def _cycles(one: FunctionFacts, tier: str) -> str:
 def tier_ups(rises: Sequence[Rise]) -> Markup:
     """Every tier-up and every attempt, in order."""
     several = len({rise.boot for rise in rises}) > 1
-    headings = [("function", False), *([("boot", True)] if several else [])]
+    headings: list[tuple[object, bool]] = [("function", False), *([("boot", True)] if several else [])]
     headings += [("at", True), ("tiers", False), ("compiler", True), ("hot to published", True), ("calls", True)]
     headings += [("bytes", True), ("", False)]
     rows = []
@@ -103,12 +101,12 @@ def reasons(facts: ReportFacts) -> Markup | None:
 
 
 def specialisations(facts: ReportFacts) -> Markup | None:
-    """What was specialised; without a growth's word what could be; None: nothing."""
-    said = [(name(about) if about else "—", words) for about, words in facts.growth.specialisations]
-    if said:
-        return table([("function", False), ("specialised", False)], said)
-    could = [(name(one.name), words) for one in facts.functions for words in one.constant]
-    return table([("function", False), ("nearly always", False)], could) if could else None
+    """What was specialised, and what could be; None: nothing."""
+    rows: list[Sequence[object]] = [
+        (name(about) if about else "—", words) for about, words in facts.growth.specialisations
+    ]
+    rows += [(name(one.name), f"candidate: {words}") for one in facts.functions for words in one.constant]
+    return table([("function", False), ("for", False)], rows) if rows else None
 
 
 def share(part: float | None, whole: float | None) -> str:
