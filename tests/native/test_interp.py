@@ -11,7 +11,7 @@ from tests.native.interp.generator import generate
 from tests.native.interp_build import ROOT, RUNTIME, Built, build, driver_table, harnessed
 
 CORPUS = ROOT / "tests" / "native" / "interp"
-SEED, GENERATED = 20240, 220
+SEED, GENERATED = 20240, 150
 
 
 def link(build_native, folder: Path, built: Built, name: str, *, sanitize: bool) -> Path:

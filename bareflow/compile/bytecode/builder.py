@@ -171,7 +171,7 @@ class Builder:
         """The slot of a scalar operand (the first of two for a wide one)."""
         found = self.leaves(operand)
         if len(found) != 1:
-            raise ir.RefusedError("aggregate where a scalar is expected")
+            raise ir.RefusedError("vector type" if operand.type.kind == "vector" else "aggregate as a scalar")
         return found[0]
 
     def _expression(self, operand: ir.Expression) -> Ref:

@@ -92,7 +92,7 @@ def function_edges(function: ir.Function) -> tuple[list[Edge], int]:
 
 def describe_edges(ir_text: str) -> dict[str, list[Edge]]:
     """For each function defined in the original, unoptimised IR text, what its counters count."""
-    module = parse_module(ir_text, terminators_only=True)
+    module = parse_module(ir_text, whole=())
     return {name: function_edges(function)[0] for name, function in module.functions.items() if function.blocks}
 
 

@@ -7,7 +7,7 @@ i128 and odd integers above 64 bits are aligned to 16, odd ones below to the nex
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 
 class RefusedError(Exception):
@@ -89,6 +89,7 @@ VOID = Type("void")
 PTR = Type("ptr")
 
 
+@cache
 def int_type(bits: int) -> Type:
     """The integer type of that width."""
     return Type("int", bits=bits)

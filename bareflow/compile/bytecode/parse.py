@@ -7,7 +7,7 @@ says why, and its blocks and terminators are still there, because edge counters 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from bareflow.compile.bytecode import ir
 from bareflow.compile.bytecode.tokens import Cursor, tokenize, unquote
@@ -85,24 +85,26 @@ _CASTS = frozenset(
 _ENDINGS = tuple(f"  {word}" for word in ("br ", "switch ", "ret ", "unreachable", "indirectbr ", "callbr ", "invoke "))
 
 
-def parse_module(text: str, *, terminators_only: bool = False) -> ir.Module:
+def parse_module(text: str, *, whole: Container[str] | None = None) -> ir.Module:
     """Parse a module's text, as printed by LLVM.
 
     Args:
         text: of the module.
-        terminators_only: leave out every other instruction; enough, and fast, for edge counters.
+        whole: names of the functions to parse whole, by default all. Of the others only the terminators
+            are kept: enough, and fast, for edge counters.
     """
     groups = dict(_attribute_groups(text))
     module = ir.Module()
     named: dict[str, ir.Type] = {}
     _named_types(text, named)
     function: ir.Function | None = None
+    skips = False
     lines = iter(text.splitlines())
     for line in lines:
         if function is not None:
             if line == "}":
                 function = None
-            elif terminators_only and not line.startswith(_ENDINGS) and line[:1] == " ":
+            elif line[:1] == " " and skips and not line.startswith(_ENDINGS):
                 continue
             elif line and line[0] != ";":
                 _body_line(function, line, lines, named)
@@ -112,6 +114,7 @@ def parse_module(text: str, *, terminators_only: bool = False) -> ir.Module:
             if " extern_weak " in line:
                 module.weak.add(parsed.name)
             function = parsed if line.startswith("define ") else None
+            skips = whole is not None and parsed.name not in whole
             if function is None:
                 parsed.blocks = []
         elif line.startswith("@"):

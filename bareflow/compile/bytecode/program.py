@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import llvmlite.binding as llvm
 
@@ -20,6 +19,7 @@ from bareflow.compile.bytecode.edges import Edge, function_edges, shape
 from bareflow.compile.bytecode.encode import encode_function
 from bareflow.compile.bytecode.lower import lower_function
 from bareflow.compile.bytecode.parse import parse_module
+from bareflow.compile.bytecode.vcode import VFunction
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,22 @@ class BytecodeProgram:
 class _Tables:
     """What all functions of a program share while it is compiled."""
 
-    text: str  # of the unoptimised module
     symbols: Symbols = field(default_factory=Symbols)
     signatures: dict[Signature, int] = field(default_factory=dict)
     edges: int = 0
     values: int = 0
 
-    @cached_property
-    def unoptimised(self) -> ir.Module:
-        """The whole unoptimised module, parsed when a function first needs it."""
-        return parse_module(self.text)
-
     def signature(self, wanted: Signature) -> int:
         return self.signatures.setdefault(wanted, len(self.signatures))
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    """A function with its slots, before its counters are numbered."""
+
+    code: VFunction
+    slots: int
+    signature: Signature
 
 
 def value_places(signature: Signature) -> list[Place]:
@@ -128,19 +131,16 @@ def compile_bytecode(bitcode: bytes, function_index: Mapping[str, int] | None = 
     """
     module = llvm.parse_bitcode(bitcode)
     text = str(module)
-    original = parse_module(text, terminators_only=True)
-    promoted = parse_module(_promoted_text(module))
-    tables = _Tables(text)
-    functions: list[BytecodeFunction] = []
-    refused: dict[str, str] = {}
-    for number, function in enumerate(f for f in original.functions.values() if f.blocks):
-        external = number if function_index is None else function_index.get(function.name)
-        if external is None:
-            continue
-        try:
-            functions.append(_compile(function, promoted, tables, external))
-        except ir.RefusedError as error:
-            refused[function.name] = str(error)
+    original = parse_module(text, whole=())
+    tables = _Tables()
+    lowered, refused = _lower_all(text, original, parse_module(_promoted_text(module)), tables, function_index)
+    functions = [
+        _encode(
+            original.functions[name], lowered[name], tables, number if function_index is None else function_index[name]
+        )
+        for number, name in enumerate(name for name, function in original.functions.items() if function.blocks)
+        if name in lowered
+    ]
     symbols = tuple(tables.symbols.names)
     return BytecodeProgram(
         functions=tuple(functions),
@@ -153,37 +153,57 @@ def compile_bytecode(bitcode: bytes, function_index: Mapping[str, int] | None = 
     )
 
 
-def _compile(function: ir.Function, promoted: ir.Module, tables: _Tables, external: int) -> BytecodeFunction:
-    """Compile one function from its promoted version, or from itself if that fails."""
-    better = promoted.functions[function.name]
-    if not better.refused and shape(better) == shape(function):
+def _lower_all(
+    text: str, original: ir.Module, promoted: ir.Module, tables: _Tables, wanted: Mapping[str, int] | None
+) -> tuple[dict[str, _Lowered], dict[str, str]]:
+    """Lower the promoted functions; those that fail, once more from the unoptimised text.
+
+    Returns:
+        What was lowered, and the reasons for what was not, both by name.
+    """
+    lowered: dict[str, _Lowered] = {}
+    failed: set[str] = set()
+    for name, function in original.functions.items():
+        if not function.blocks or (wanted is not None and name not in wanted):
+            continue
+        better = promoted.functions[name]
+        if better.refused or shape(better) != shape(function):
+            failed.add(name)
+            continue
         try:
-            return _compile_version(better, function, promoted, tables, external)
+            lowered[name] = _lower(better, promoted, tables)
         except ir.RefusedError:
-            pass
-    return _compile_version(tables.unoptimised.functions[function.name], function, promoted, tables, external)
+            failed.add(name)
+    module = parse_module(text, whole=failed) if failed else original
+    refused: dict[str, str] = {}
+    for name in sorted(failed):
+        try:
+            lowered[name] = _lower(module.functions[name], module, tables)
+        except ir.RefusedError as error:
+            refused[name] = str(error)
+    return lowered, refused
 
 
-def _compile_version(
-    version: ir.Function, original: ir.Function, module: ir.Module, tables: _Tables, external: int
-) -> BytecodeFunction:
-    lowered = lower_function(version, module, tables.symbols, tables.signature)
-    slots = allocate_slots(lowered)
-    returns, sign = version.returns, version.sign
-    if any(parameter.sret for parameter in version.parameters):
-        returns = ir.PTR
-    signature = make_signature(version.parameters, returns, sign=sign, variadic=version.variadic)
+def _lower(function: ir.Function, module: ir.Module, tables: _Tables) -> _Lowered:
+    code = lower_function(function, module, tables.symbols, tables.signature)
+    returns = ir.PTR if any(parameter.sret for parameter in function.parameters) else function.returns
+    signature = make_signature(function.parameters, returns, sign=function.sign, variadic=function.variadic)
+    return _Lowered(code, allocate_slots(code), signature)
+
+
+def _encode(original: ir.Function, lowered: _Lowered, tables: _Tables, external: int) -> BytecodeFunction:
+    """Number a function's counters and encode it."""
     edges, edge_count = function_edges(original)
-    counted = len(value_places(signature))
+    counted = len(value_places(lowered.signature))
     found = BytecodeFunction(
         name=original.name,
         external=external,
-        code=encode_function(lowered, slots, tables.edges),
-        slots=slots,
-        frame_bytes=lowered.frame_bytes,
-        frame_align=lowered.frame_align,
-        parameters=len(signature.arguments),
-        signature=tables.signature(signature),
+        code=encode_function(lowered.code, lowered.slots, tables.edges),
+        slots=lowered.slots,
+        frame_bytes=lowered.code.frame_bytes,
+        frame_align=lowered.code.frame_align,
+        parameters=len(lowered.signature.arguments),
+        signature=tables.signature(lowered.signature),
         first_edge=tables.edges,
         edge_count=edge_count,
         edges=tuple(edges),

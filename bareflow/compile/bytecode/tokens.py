@@ -57,30 +57,35 @@ class Cursor:
     """
 
     def __init__(self, tokens: list[str], named: Mapping[str, ir.Type]) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, ""]
         self.at = 0
         self.named = named
 
     @property
     def next(self) -> str:
         """The next word, "" at the end."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.tokens[self.at]
 
     def take(self) -> str:
         """Consume and return the next word."""
-        word = self.next
-        self.at += 1
+        word = self.tokens[self.at]
+        if word:
+            self.at += 1
         return word
 
     def accept(self, *wanted: str) -> str:
         """Consume the next word if it is one of those, and return it; else return ""."""
-        if self.next in wanted:
-            return self.take()
+        word = self.tokens[self.at]
+        if word in wanted:
+            self.at += 1
+            return word
         return ""
 
     def expect(self, wanted: str) -> None:
         """Consume that word."""
-        if self.take() != wanted:
+        if self.tokens[self.at] == wanted:
+            self.at += 1
+        else:
             near = " ".join(self.tokens[max(0, self.at - 4) : self.at + 4])
             raise ir.RefusedError(f"syntax: expected {wanted} near {near}")
 
