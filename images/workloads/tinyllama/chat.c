@@ -16,18 +16,24 @@ SMALL_BEGIN
 
 static char line[LINE_BYTES];
 
+static volatile sig_atomic_t waiting; /* for input: nothing is lost by ending at once */
+
 static void on_interrupt(int number) {
     (void)number;
     interrupted = 1;
+    if (waiting) {
+        write_text(STDOUT_FILENO, "\n");
+        _exit(0);
+    }
 }
 
 /* One line without its end. 1: there is one; 0: the input is over; -1: it was too long, and is left out. */
-static int read_line(size_t *length) {
+static int read_some(size_t *length) {
     bool too_long = false;
     for (*length = 0;;) {
         char letter;
         const ssize_t got = read(STDIN_FILENO, &letter, 1);
-        if (got < 0 && errno == EINTR && !interrupted)
+        if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0 || letter == CTRL_C || letter == CTRL_D)
             return got > 0 && letter == CTRL_C ? 0 : *length ? 1 : 0;
@@ -38,6 +44,13 @@ static int read_line(size_t *length) {
         else
             line[(*length)++] = letter;
     }
+}
+
+static int read_line(size_t *length) {
+    waiting = 1;
+    const int got = interrupted ? 0 : read_some(length);
+    waiting = 0;
+    return got;
 }
 
 static bool has_template(const struct conversation *c) {
