@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LOG_FROM = 12.0  # a time axis is logarithmic where the last event is so many times later than the middle one
+LEAST_TIME = 1e-3  # milliseconds: what is earlier is at zero
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def log_scale(values: Sequence[float], start: float, end: float) -> Scale:
 
 def time_scale(times: Sequence[float], start: float, end: float) -> Scale:
     """A scale for times from zero on; logarithmic where most of them are early."""
-    ordered = sorted(time for time in times if time > 0) or [1.0]
+    ordered = sorted(time for time in times if time >= LEAST_TIME) or [1.0]
     last, middle = ordered[-1], ordered[len(ordered) // 2]
     if last / middle > LOG_FROM:
         return Scale(ordered[0] * 0.7, last * 1.3, start, end, log=True)
