@@ -31,17 +31,20 @@ class Tuning:
         contract: let `a * b + c` be one fused operation where the source allows it.
         width: bits of vectors that are preferred; None: the CPU's own preference.
         features: CPU features switched on or off, "-avx".
+        schedule: LLVM's name of the CPU whose timing code is scheduled for; None: the target's.
     """
 
     contract: bool = True
     width: int | None = None
     features: tuple[str, ...] = ()
+    schedule: str | None = None
 
     def __or__(self, other: Tuning) -> Tuning:
         """Both; where they disagree the other."""
         features = tuple(f for f in self.features if f[1:] not in {o[1:] for o in other.features})
         width = other.width if other.width is not None else self.width
-        return Tuning(self.contract and other.contract, width, (*features, *other.features))
+        schedule = other.schedule or self.schedule
+        return Tuning(self.contract and other.contract, width, (*features, *other.features), schedule)
 
 
 PLAIN_TUNING = Tuning()
@@ -89,6 +92,7 @@ def _describe_tuning(tuning: Tuning, where: str) -> list[str]:
     said = [] if tuning.contract else ["no fused multiply-add"]
     said += [f"vectors of {tuning.width} bits"] if tuning.width else []
     said += ["as for x86-64-v2"] if "-avx" in tuning.features else list(tuning.features)
+    said += [f"scheduled for {tuning.schedule}"] if tuning.schedule else []
     return [where + one for one in said]
 
 
@@ -124,6 +128,8 @@ def tunings(text: str, target: Target) -> dict[str, Tuning]:
     found: dict[str, Tuning] = {}
     if "@llvm.fmuladd." in text and "fma" in target.enabled:
         found["no fused multiply-add"] = Tuning(contract=False)
+    if target.cpu not in ("generic", "x86-64") and not target.cpu.startswith("x86-64-v"):
+        found["scheduled for no CPU in particular"] = Tuning(schedule="generic")
     if "avx512f" in target.enabled:
         found["512-bit vectors"] = Tuning(width=512)
     if "avx2" in target.enabled:
@@ -181,6 +187,7 @@ def _attributes(body: str, tuning: Tuning) -> str:
     rest = _GROUP_FEATURES.sub("", f" {body}").strip()
     added = [f'"target-features"="{",".join(listed)}"'] if listed else []
     added += [f'"prefer-vector-width"="{tuning.width}"'] if tuning.width else []
+    added += [f'"tune-cpu"="{tuning.schedule}"'] if tuning.schedule else []
     return " ".join([rest, *added]).strip()
 
 

@@ -253,7 +253,9 @@ def _general(program: Program) -> list[Candidate]:
     """Tunings of all functions, then options of the module."""
     found = []
     for name, tuning in tunings(program.text, program.target).items():
-        found.append(Candidate(name, _tuned(tuning), "width" if tuning.width else name))
+        found.append(
+            Candidate(name, _tuned(tuning), "width" if tuning.width else "schedule" if tuning.schedule else name)
+        )
     for name, (kind, change) in module_options().items():
         found.append(Candidate(name, _optioned(change), kind))
     return found

@@ -14,10 +14,11 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from bareflow.compile.cpu import target_by_name
+from bareflow.compile.frontend import clang as clang_command
 from bareflow.compile.frontend import compile_sources
 from bareflow.compile.tiers import compile_object
 from bareflow.errors import CompileError
-from bareflow.toolchain import run, zig
+from bareflow.toolchain import run
 from bareflow.trials.executable import link_executable
 from bareflow.trials.freeze import TrialRun, choose, program_of
 from bareflow.trials.measure import Workload
@@ -25,7 +26,6 @@ from bareflow.trials.search import Settings
 from bareflow.trials.train import train
 from bench.suite.programs import SuiteProgram
 
-TARGET = ("-target", "x86_64-linux-musl")
 REFERENCE = "aot-O3-native"
 TIERS = ("O0", "O1", "O2", "O3")
 
@@ -48,7 +48,7 @@ class Built:
 
 
 Builder = Callable[[SuiteProgram, Path], Built]
-Compiler = Callable[[Path, Path], list[str | Path]]
+Compiler = Callable[[Path, Path], Sequence[str | Path]]
 Linker = Callable[[list[Path], Path], None]
 
 
@@ -76,9 +76,7 @@ def link(objects: list[Path], out: Path, order: Sequence[str] = ()) -> None:
     link_executable([path.read_bytes() for path in objects], out, name=out.name, order=order)
 
 
-def _ahead_of_time(
-    compiler: Callable[[Path, Path], list[str | Path]], link_: Callable[[list[Path], Path], None]
-) -> Builder:
+def _ahead_of_time(compiler: Compiler, link_: Linker) -> Builder:
     """A builder around a compiler's command line from a source to an object."""
 
     def build(program: SuiteProgram, folder: Path) -> Built:
@@ -97,9 +95,9 @@ def _ahead_of_time(
 
 
 def clang(level: str, cpu: str) -> Builder:
-    """Clang ahead of time, as a user would call it."""
-    flags = [level, f"-mcpu={cpu}", "-fno-sanitize=all", "-g0", "-c"]
-    return _ahead_of_time(lambda source, out: [*zig("cc"), *TARGET, *flags, source, "-o", out], link)
+    """Clang ahead of time, as a user would call it; not `zig cc`, which tunes for no CPU in particular."""
+    flags = [level, f"-march={cpu}", "-fno-pie", "-fno-stack-protector", "-c"]
+    return _ahead_of_time(lambda source, out: clang_command(*flags, source, "-o", out), link)
 
 
 def gcc(level: str) -> Builder:
