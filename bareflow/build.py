@@ -12,9 +12,12 @@ from bareflow.errors import ImageError
 from bareflow.freeze import Frozen, freeze
 from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
+from bareflow.image.pvh import build_pvh
 from bareflow.image.recipe import Recipe
 
 Progress = Callable[[str], None]
+
+MEMORY_LIMIT = 32 << 20  # bytes of an image that a PVH machine loads whole; of larger ones files come from virtio-blk
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,13 @@ def build_image(
         raise ImageError(f"The image {out} is a folder.", "Name a file to write.")
     program = frozen or freeze(recipe, progress=progress)
     say("building the kernel")
-    kernel = build_kernel(recipe.features)
+    features = kernel_features(recipe)
+    kernel = build_kernel(features)
     say("building the boot code")
     contents = ImageContents(
-        bios=build_bios(),
+        bios=build_bios() if "bios" in recipe.boot else None,
+        pvh=build_pvh() if "pvh" in recipe.boot else None,
+        memory_limit=MEMORY_LIMIT if "virtio" in features else None,
         kernel=kernel.binary,
         snapshot=program.snapshot,
         arguments=encode_arguments((recipe.name, *recipe.arguments), recipe.environment),
@@ -81,6 +87,12 @@ def build_image(
     )
     report = pack_image(contents, out, _percent(say))
     return _report(report, program)
+
+
+def kernel_features(recipe: Recipe) -> frozenset[str]:
+    """Return the parts of the kernel that an image needs: what its recipe asks for, and what its ways in need."""
+    from_memory = recipe.boot & {"pvh", "uefi"}
+    return recipe.features | {"ramdisk"} if from_memory else recipe.features
 
 
 def _percent(say: Progress) -> Callable[[str, int, int], None]:

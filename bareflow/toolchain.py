@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -186,7 +186,20 @@ def ensure_program(name: str, package: str) -> Path:
     Raises:
         ToolError: it is missing and apt is not here or failed; the package is named.
     """
-    found = shutil.which(name)
+    return _ensure(name, package, lambda: shutil.which(name))
+
+
+def ensure_file(paths: Sequence[str], what: str, package: str) -> Path:
+    """Find the first of several files; where none is there, have apt add the package that has one, as above.
+
+    Raises:
+        ToolError: none is there and apt is not here or failed; the package is named.
+    """
+    return _ensure(what, package, lambda: next((path for path in paths if Path(path).is_file()), None))
+
+
+def _ensure(name: str, package: str, find: Callable[[], str | None]) -> Path:
+    found = find()
     if found:
         return Path(found)
     apt = shutil.which("apt-get")
@@ -197,7 +210,7 @@ def ensure_program(name: str, package: str) -> Path:
     install = [*sudo, apt, "install", "-y", "--no-install-recommends", package]
     if _run_in_sight(install) and (_run_in_sight([*sudo, apt, "update"]) or _run_in_sight(install)):
         raise ToolError(f"apt-get could not install {package}.", "Its own message is above.")
-    found = shutil.which(name)
+    found = find()
     if not found:
         raise ToolError(f"{package} was installed but {name} is still not found.", "Look at PATH.")
     return Path(found)

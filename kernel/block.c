@@ -5,15 +5,17 @@
 
 typedef int (*firmware_read_fn)(uint64_t context, uint64_t lba, uint32_t count, void *buffer);
 
-#ifdef CONFIG_VIRTIO
+#ifdef CONFIG_RAMDISK
 static int memory_read(uint64_t lba, uint32_t count, void *buffer) {
-    const uint64_t sectors = boot.ramdisk_size / DISK_SECTOR_SIZE;
-    if (lba > sectors || count > sectors - lba)
-        return -EIO;
     memcpy(buffer, direct(boot.ramdisk_phys + lba * DISK_SECTOR_SIZE), (uint64_t)count * DISK_SECTOR_SIZE);
     return 0;
 }
 
+/* Whether memory holds these sectors; of a large image it may hold only the beginning. */
+static bool in_memory(uint64_t lba, uint32_t count) {
+    const uint64_t sectors = boot.ramdisk_size / DISK_SECTOR_SIZE;
+    return lba <= sectors && count <= sectors - lba;
+}
 #endif
 
 static int firmware_read(uint64_t lba, uint32_t count, void *buffer) {
@@ -31,25 +33,43 @@ static void touch(volatile uint8_t *at, uint64_t length) {
         *at = *at;
 }
 
+#ifdef CONFIG_VIRTIO
+/* Looks for the device when it is first wanted: an image in memory may be all that a workload reads. */
+static bool virtio_ready(void) {
+    static bool tried, ready;
+    if (!tried)
+        ready = virtio_init();
+    tried = true;
+    return ready;
+}
+#else
+static bool virtio_ready(void) {
+    return false;
+}
+#define virtio_read(lba, count, buffer) (-EIO)
+#endif
+
 /* Reads sectors to any mapped address. Returns 0 or an error. It is what fat16.c reads the disk with. */
 static int block_read(void *context, uint64_t lba, uint32_t count, void *buffer) {
     (void)context;
     touch(buffer, (uint64_t)count * DISK_SECTOR_SIZE);
-#ifdef CONFIG_VIRTIO
-    if (boot.ramdisk_phys)
+#ifdef CONFIG_RAMDISK
+    if (in_memory(lba, count))
         return memory_read(lba, count, buffer);
+#endif
+#if defined(CONFIG_RAMDISK) || defined(CONFIG_VIRTIO)
     if (!boot.block_read)
-        return virtio_read(lba, count, buffer);
+        return virtio_ready() ? virtio_read(lba, count, buffer) : -EIO;
 #endif
     return firmware_read(lba, count, buffer);
 }
 
 static bool disk_init(void) {
-#ifdef CONFIG_VIRTIO
-    return boot.ramdisk_phys || boot.block_read || virtio_init();
-#else
-    return boot.block_read;
+#ifdef CONFIG_RAMDISK
+    if (boot.ramdisk_size)
+        return true;
 #endif
+    return boot.block_read || virtio_ready();
 }
 
 struct fat16 *volume(void) {

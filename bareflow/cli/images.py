@@ -152,7 +152,9 @@ def image_to_boot(
         "memory": "mebibytes of memory (the recipe's, or 128)",
         "accel": "auto, kvm or tcg",
         "cpu": "QEMU's CPU model",
-        "drive": "how the disk is attached: ide, ahci, virtio or usb",
+        "firmware": "the way in: bios, uefi or pvh",
+        "machine": "pc, q35 or microvm",
+        "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
         "gdb": "start stopped, with gdb's stub open",
         "dry-run": "show the QEMU command and stop",
     },
@@ -168,13 +170,16 @@ def boot_qemu(
     memory: int = 0,
     accel: str = "auto",
     cpu: str = "",
-    drive: str = "ide",
+    firmware: str = "bios",
+    machine: str = "pc",
+    drive: str = "auto",
     gdb: bool = False,
     dry_run: bool = False,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
     """Build an image if need be, boot it in QEMU, and give back its output and exit status."""
+    from bareflow.image.disk import check_way_in
     from bareflow.machine import boot, command_line
     from bareflow.machine.spec import MachineSpec
 
@@ -186,11 +191,14 @@ def boot_qemu(
         memory_mib=memory or (recipe.memory_mib if recipe else 128),
         accel=accel,
         cpu=cpu or None,
+        firmware=firmware,
+        machine=machine,
         drive=drive,
         args=None if arguments is None else (recipe.name if recipe else path.stem, *arguments),
         gdb=gdb,
         timeout_s=timeout_s,
     )
+    check_way_in(path, firmware)
     if dry_run or verbose:
         command = shlex.join(command_line(spec))
         sys.stderr.write(f"+ {command}\n")

@@ -61,6 +61,7 @@ LINK_FLAGS = (
 
 KERNEL_FEATURES = {
     "files": "the workload opens and reads the files on the image",
+    "ramdisk": "an image in memory, for ways in where no firmware reads the disk; added where one is asked for",
     "virtio": "virtio-blk disks, for machines whose firmware reads none",
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",

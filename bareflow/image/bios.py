@@ -53,6 +53,6 @@ def build_bios() -> BiosParts:
         ],
         script=folder / "stage2.ld",
         defines=["FAT16_ROOT_ONLY=1"],
-        include=[folder],
+        include=[folder, root / "loader" / "common"],
     )
     return BiosParts(seal(boot.binary, stage2.binary), stage2.binary)

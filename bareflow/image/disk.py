@@ -1,7 +1,4 @@
-"""The image file: boot sector and partition table, stage 2, and one FAT16 partition; written and read back.
-
-Sector 0 and 1 leave room for an ELF head, so that the same file can become a `-kernel` too (docs/image.md).
-"""
+"""The image file: first sectors for each way in, and one FAT16 partition; written and read back (docs/image.md)."""
 
 from __future__ import annotations
 
@@ -15,8 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bareflow.errors import ImageError
-from bareflow.image.bios import BiosParts
-from bareflow.image.fat16 import Progress, VolumeFile, plan_volume, volume_file, write_volume
+from bareflow.image.bios import BiosParts, seal
+from bareflow.image.fat16 import Progress, Volume, VolumeFile, plan_volume, volume_file, write_volume
+from bareflow.image.pvh import MAGIC as ELF_MAGIC
+from bareflow.image.pvh import TABLE_SIZE, loader_size, pvh_head, seal_pvh
 from bareflow.image.reader import VolumeReader
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.memmap import MEMMAP
@@ -25,9 +24,13 @@ NUMBERS = {constant.name: constant.value for constant in MEMMAP.constants}
 SECTOR = NUMBERS["DISK_SECTOR_SIZE"]
 PARTITION = NUMBERS["DISK_PARTITION_LBA"]
 STAGE2 = NUMBERS["DISK_STAGE2_LBA"] * SECTOR
+PVH = NUMBERS["DISK_PVH_LBA"] * SECTOR
+PVH_ROOM = NUMBERS["RAMDISK_LOADER"] - NUMBERS["RAMDISK_PVH"]
 KERNEL_NAME = "KERNEL.BIN"
 SNAPSHOT_NAME = "OPTIMIZED_SNAPSHOT.BIN"
 ARGUMENTS_NAME = "ARGS.BIN"
+UEFI_NAME = "EFI/BOOT/BOOTX64.EFI"
+BOOTS_NOTHING = b"\xcd\x18\xf4\xeb\xfd"  # int 18h, "no bootable disk", then a halt
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,27 @@ class ImageContents:
     """Everything an image holds.
 
     Attributes:
-        bios: boot sector and stage 2.
+        bios: boot sector and stage 2; None: BIOS machines do not boot it.
         kernel: KERNEL.BIN.
         snapshot: OPTIMIZED_SNAPSHOT.BIN.
         arguments: ARGS.BIN, made by `encode_arguments`; empty: none.
         files: the recipe's, in its order.
         image_size: bytes; None: as small as it may be.
+        pvh: the PVH loader, its head not filled in; None: no such way in.
+        uefi: BOOTX64.EFI; None: no such way in.
+        memory_limit: most bytes of the image that a PVH machine puts into memory, unless kernel, snapshot and
+            arguments need more; None: all of it, for kernels that can read no disk.
     """
 
-    bios: BiosParts
+    bios: BiosParts | None
     kernel: bytes
     snapshot: bytes
     arguments: bytes = b""
     files: tuple[PackedFile, ...] = ()
     image_size: int | None = None
+    pvh: bytes | None = None
+    uefi: bytes | None = None
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,35 +112,81 @@ def pack_image(contents: ImageContents, out: Path, progress: Progress | None = N
     with _replacing(out) as stream:
         stream.truncate(size if contents.image_size is None else contents.image_size)
         serial = write_volume(volume, stream, PARTITION * SECTOR, progress)
-        first = _first_sector(contents.bios, volume.sectors, serial)
-        stream.seek(0)
-        stream.write(first)
-        stream.seek(STAGE2)
-        stream.write(contents.bios.stage2)
-    parts = _parts(first, contents.bios.stage2, contents.kernel, contents.snapshot)
+        table = _partition_table(volume.sectors, serial)
+        parts = _parts(_first_parts(contents, volume, table), contents.uefi, contents.kernel, contents.snapshot)
+        for part in parts:
+            if part.name in PLACES:
+                stream.seek(PLACES[part.name])
+                stream.write(part.data)
     return ImageReport(out, contents.image_size or size, parts)
 
 
-def _parts(first: bytes, stage2: bytes, kernel: bytes, snapshot: bytes) -> tuple[Part, ...]:
-    return Part("boot sector", first), Part("stage 2", stage2), Part("kernel", kernel), Part("snapshot", snapshot)
+BOOT_SECTOR, ELF_TABLE, STAGE_2, PVH_LOADER = "boot sector", "ELF head", "stage 2", "PVH loader"
+UEFI_STUB = "BOOTX64.EFI"
+PLACES = {BOOT_SECTOR: 0, ELF_TABLE: SECTOR, STAGE_2: STAGE2, PVH_LOADER: PVH}
+"""Where on the disk the parts lie that are not files."""
+
+
+def _parts(first: Sequence[Part], uefi: bytes | None, kernel: bytes, snapshot: bytes) -> tuple[Part, ...]:
+    stub = () if uefi is None else (Part(UEFI_STUB, uefi),)
+    return (*first, *stub, Part("kernel", kernel), Part("snapshot", snapshot))
 
 
 def _volume_files(contents: ImageContents) -> list[VolumeFile]:
     own = [volume_file(KERNEL_NAME, contents.kernel), volume_file(SNAPSHOT_NAME, contents.snapshot)]
     if contents.arguments:
         own.append(volume_file(ARGUMENTS_NAME, contents.arguments))
+    if contents.uefi is not None:
+        own.append(volume_file(UEFI_NAME, contents.uefi))
     return own + [volume_file(file.name, file.source) for file in contents.files]
 
 
-def _first_sector(bios: BiosParts, sectors: int, serial: int) -> bytes:
-    """Return boot code, disk signature and the table with its one entry (UEFI specification, 5.2.1)."""
+def _first_parts(contents: ImageContents, volume: Volume, table: bytes) -> tuple[Part, ...]:
+    """Return what lies before the partition: for each way in its parts, in the order of the disk."""
+    code = bytes(NUMBERS["BOOT_HEAD_SIZE"]) + BOOTS_NOTHING if contents.bios is None else contents.bios.boot_sector
+    code = code.ljust(NUMBERS["BOOT_CODE_SIZE"], b"\0")
+    stage2 = b"" if contents.bios is None else contents.bios.stage2
+    head, loader = None, b""
+    if contents.pvh is not None:
+        disk_size, kernel_offset = _in_memory(contents, volume)
+        loader = seal_pvh(contents.pvh, kernel_offset=kernel_offset, disk_size=disk_size)
+        head = pvh_head(loader, disk_size)
+        code = head.header + code[len(head.header) :]
+    elif contents.bios is None:
+        code = bytes((0xEB, NUMBERS["BOOT_HEAD_SIZE"] - 2)) + code[2:]
+    code = seal(code, stage2) if stage2 else code
+    parts = (
+        Part(BOOT_SECTOR, code + table),
+        Part(ELF_TABLE, head.table if head else b""),
+        Part(STAGE_2, stage2),
+        Part(PVH_LOADER, loader),
+    )
+    return tuple(part for part in parts if part.data)
+
+
+def _in_memory(contents: ImageContents, volume: Volume) -> tuple[int, int]:
+    """Return how much of the image a PVH machine is to put into memory, and where KERNEL.BIN is in it."""
+    start = PARTITION * SECTOR
+    needed = {KERNEL_NAME, SNAPSHOT_NAME, ARGUMENTS_NAME}
+    size = start + volume.cluster_offset(2)
+    for node in volume.placed:
+        end = start + volume.cluster_offset(node.cluster) + node.size
+        if contents.memory_limit is not None and end > contents.memory_limit and node.name not in needed:
+            break
+        size = end
+    kernel = volume.placed[0].cluster if contents.kernel else 2
+    return -(-size // SECTOR) * SECTOR, start + volume.cluster_offset(kernel)
+
+
+def _partition_table(sectors: int, serial: int) -> bytes:
+    """Return disk signature and the table with its one entry (UEFI specification, 5.2.1)."""
     entry = struct.pack(
         "<B3sB3sII", 0x80, _chs(PARTITION), NUMBERS["DISK_PARTITION_TYPE"], _chs(PARTITION + sectors - 1), PARTITION,
         sectors,
     )  # fmt: skip
     signature = serial or 1  # an operating system would write one of its own over a zero
-    head = bios.boot_sector.ljust(NUMBERS["BOOT_CODE_SIZE"], b"\0") + struct.pack("<IH", signature, 0)
-    return (head + entry).ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
+    table = struct.pack("<IH", signature, 0) + entry
+    return table.ljust(SECTOR - NUMBERS["BOOT_CODE_SIZE"] - 2, b"\0") + b"\x55\xaa"
 
 
 def _chs(lba: int) -> bytes:
@@ -221,20 +277,46 @@ def read_file(image: Path, name: str) -> bytes:
     return data
 
 
+WAY_IN_PARTS = {"bios": STAGE_2, "pvh": PVH_LOADER, "uefi": UEFI_STUB}
+"""The part without which an image has not that way in."""
+
+
+def check_way_in(image: Path, way: str) -> None:
+    """Check that an image can be booted in a way, a key of WAY_IN_PARTS.
+
+    Raises:
+        ImageError: it cannot, or it is damaged.
+    """
+    if WAY_IN_PARTS[way] not in {part.name for part in read_parts(image)}:
+        raise ImageError(
+            f"{image} has no {WAY_IN_PARTS[way]}, so it does not boot by {way}.",
+            f'Put "{way}" into boot under [image] in its recipe and build it again.',
+        )
+
+
 def read_parts(image: Path) -> tuple[Part, ...]:
-    """Return an image's payload as it lies in the file: boot sector, stage 2, kernel, snapshot.
+    """Return an image's payload as it lies in the file: what is before the partition, loaders, kernel, snapshot.
 
     Raises:
         ImageError: the image is damaged or holds no kernel or snapshot.
     """
     with _open_volume(image) as (stream, volume):
-        stream.seek(0)
-        first = stream.read(SECTOR)
-        (size,) = struct.unpack_from("<H", first, NUMBERS["BOOT_STAGE2_SIZE_OFFSET"])
-        stream.seek(STAGE2)
-        stage2 = stream.read(size)
-        kernel, snapshot = (_read_volume_file(volume, name) for name in (KERNEL_NAME, SNAPSHOT_NAME))
+        first = _read_first_parts(stream)
+        uefi, kernel, snapshot = (_read_volume_file(volume, name) for name in (UEFI_NAME, KERNEL_NAME, SNAPSHOT_NAME))
     if kernel is None or snapshot is None:
         missing = KERNEL_NAME if kernel is None else SNAPSHOT_NAME
         raise ImageError(f"{image} is not a sound image: it holds no {missing}.", "Build it again with build-image.")
-    return _parts(first, stage2, kernel, snapshot)
+    return _parts(first, uefi, kernel, snapshot)
+
+
+def _read_first_parts(stream: BinaryIO) -> tuple[Part, ...]:
+    def at(place: int, size: int) -> bytes:
+        stream.seek(place)
+        return stream.read(size)
+
+    first = at(0, SECTOR)
+    (stage2,) = struct.unpack_from("<H", first, NUMBERS["BOOT_STAGE2_SIZE_OFFSET"])
+    sizes = {BOOT_SECTOR: SECTOR, ELF_TABLE: 0, STAGE_2: stage2, PVH_LOADER: 0}
+    if first.startswith(ELF_MAGIC):
+        sizes |= {ELF_TABLE: TABLE_SIZE, PVH_LOADER: loader_size(at(PVH, SECTOR))}
+    return tuple(Part(name, at(PLACES[name], size)) for name, size in sizes.items() if size)

@@ -19,6 +19,7 @@ from bareflow.toolchain import data_root
 
 PAGE = 4096
 BASE = "base"
+WAYS_IN = ("bios", "pvh", "uefi")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Recipe:
         arguments: argv[1] and on; argv[0] is `name`.
         environment: (name, value) pairs in the recipe's order.
         image_size: bytes of the image file; None: as small as it can be.
+        boot: the ways in, some of `WAYS_IN`.
         cpu: LLVM's name of a CPU or level, or "native".
         features: parts of the kernel, names of `KERNEL_FEATURES`.
     """
@@ -69,6 +71,7 @@ class Recipe:
     memory_mib: int
     stack_bytes: int
     image_size: int | None
+    boot: frozenset[str]
     cpu: str
     features: frozenset[str]
     grow: Grow
@@ -97,6 +100,10 @@ def _is_environment(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_text(v) and k and "=" not in k for k, v in value.items())
 
 
+def _is_ways_in(value: Any) -> bool:
+    return _is_texts(value) and bool(value) and set(value) <= set(WAYS_IN)
+
+
 def _is_thresholds(value: Any) -> bool:
     numbers = isinstance(value, list) and all(type(item) is int and item > 0 for item in value)
     return numbers and len(value) == 3 and value == sorted(value)
@@ -116,6 +123,7 @@ SCHEMA: dict[str, dict[str, Rule]] = {
     "machine": {"memory_mib": _whole(16, 1 << 20), "cpu": TEXT},
     "image": {
         "size": (lambda v: v == "auto" or (type(v) is int and v > 0), 'must be "auto" or a number of bytes'),
+        "boot": (_is_ways_in, f"must be a list of at least one of {', '.join(WAYS_IN)}"),
     },
     "kernel": {"features": (lambda v: v == "all" or _is_texts(v), 'must be "all" or a list of strings')},
     "grow": {
@@ -242,6 +250,7 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         memory_mib=machine["memory_mib"],
         stack_bytes=workload["stack_bytes"],
         image_size=None if size == "auto" else size,
+        boot=frozenset(table["image"]["boot"]),
         cpu=machine["cpu"],
         features=_features(path, table["kernel"]["features"]),
         grow=Grow(tuple(grow["thresholds"]), grow["interpreter_threshold"], grow["policy"], grow["boots"]),

@@ -58,6 +58,19 @@ KERNEL_HEADER = Record(
     ),
 )
 
+PVH_HEADER = Record(
+    "pvh_header",
+    "The first bytes of the PVH loader; the image's maker fills it in.",
+    (
+        Field("magic", "u32", "PVH_MAGIC"),
+        Field("size", "u32", "bytes of the PVH loader, this head included"),
+        Field("crc32", "u32", "CRC-32 of those bytes with this field zero"),
+        Field("kernel_offset", "u32", "KERNEL.BIN, which is in one piece, from the image's first byte"),
+        Field("disk_size", "u64", "bytes of the image that the machine puts at MEM_DISK_PHYS"),
+        Field("entry", "u64", "its 32-bit entry, a physical address"),
+    ),
+)
+
 MEMORY_RANGE = Record(
     "memory_range",
     "One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds.",
@@ -82,8 +95,12 @@ BOOT_INFO = Record(
         Field("kernel_phys", "u64", "where KERNEL.BIN was put"),
         Field("block_read", "u64", "function (context, lba, count, physical buffer) -> 0 or error; 0: none"),
         Field("block_context", "u64", "its first argument"),
-        Field("ramdisk_phys", "u64", "the disk image in memory; 0: none"),
-        Field("ramdisk_size", "u64", "its size in bytes"),
+        Field(
+            "ramdisk_phys",
+            "u64",
+            "the disk in memory; below the partition only in name; 0: none",
+        ),
+        Field("ramdisk_size", "u64", "bytes of it that are in memory; the rest is on a virtio disk, if anywhere"),
         Field("snapshot_phys", "u64", "the snapshot already in memory; 0: the kernel reads it"),
         Field("snapshot_size", "u64", "its size in bytes"),
         Field("command_line", "u64", "NUL-terminated text; 0: none"),
@@ -107,9 +124,10 @@ BOOT = Layout(
     constants=(
         Constant("KERNEL_MAGIC", 0x4B4E4642, 'the bytes "BFNK"'),
         Constant("KERNEL_ABI_VERSION", KERNEL_ABI_VERSION, "between kernel, loader and snapshot"),
+        Constant("PVH_MAGIC", 0x50564642, 'the bytes "BFVP"'),
         Constant("BOOT_INFO_MAGIC", 0x4F464E49544F4F42, 'the bytes "BOOTINFO"'),
         Constant("BOOT_INFO_VERSION", 1, "a kernel refuses any other"),
     ),
     enumerations=(BOOT_SOURCE, MEMORY_KIND, BOOT_STAMP),
-    records=(KERNEL_HEADER, MEMORY_RANGE, BOOT_INFO),
+    records=(KERNEL_HEADER, PVH_HEADER, MEMORY_RANGE, BOOT_INFO),
 )

@@ -15,6 +15,12 @@ MEMMAP = Layout(
 
 The kernel is placed on a page boundary, at 1 MiB where the loader has the choice, and maps itself.
 
+Without a firmware's disk calls (PVH, UEFI) the image's beginning, or all of it, lies in memory as a disk; what is
+empty on the disk below the partition is room for the loader. From its first byte on:
+
+    0x00000 sectors 0 to 127       0x20000 the loader's tables, variables, memory map, stack
+    0x10000 PVH loader             0x40000 the kernel           0x100000 the FAT16 partition
+
     0x0000000000000000  page 0, never mapped
     0x0000000000400000  the workload, where a Linux program would be
     0x0000100000000000  mmap
@@ -38,6 +44,11 @@ The kernel is placed on a page boundary, at 1 MiB where the loader has the choic
         Constant("MEM_STACK_TOP", 0x7FFFFFFFF000, "top of the workload's stack"),
         Constant("MEM_DIRECT_MAP", 0xFFFF800000000000, "all physical memory, readable and writable"),
         Constant("MEM_KERNEL_BASE", 0xFFFFFFFF80000000, "link address of the kernel"),
+        Constant("MEM_DISK_PHYS", 0x100000, "where a PVH machine puts the image's beginning"),
+        Constant("RAMDISK_PVH", 0x10000, "in a disk in memory: the PVH loader, as it lies on the disk"),
+        Constant("RAMDISK_LOADER", 0x20000, "the loader's tables and variables"),
+        Constant("RAMDISK_KERNEL", 0x40000, "the kernel"),
+        Constant("RAMDISK_KERNEL_ROOM", 0xC0000, "room for it, up to the partition"),
         Constant("BOOT_HEAD_SIZE", 0x47, "bytes of the boot sector left for an ELF header; its magic jumps here"),
         Constant("BOOT_STAGE2_SIZE_OFFSET", 434, "in the boot sector, u16: bytes of stage 2"),
         Constant("BOOT_CRC_OFFSET", 436, "u32: CRC-32 of the boot sector's bytes before it, then of stage 2"),
@@ -46,6 +57,7 @@ The kernel is placed on a page boundary, at 1 MiB where the loader has the choic
         Constant("DISK_MAX_SECTORS", 120, "in one INT 13h call: 127 by EDD-3, 3.3; whole 4 KiB blocks are kinder"),
         Constant("DISK_STAGE2_LBA", 2, "first sector of stage 2 on the disk; sector 1 is left for the ELF head"),
         Constant("DISK_PARTITION_LBA", 2048, "first sector of the FAT16 partition"),
+        Constant("DISK_PVH_LBA", 128, "first sector of the PVH loader, behind the room for stage 2"),
         Constant("DISK_SECTOR_SIZE", 512, "bytes in a sector"),
         Constant("DISK_PARTITION_TYPE", 0xEF, "partition type: EFI system partition"),
     ),

@@ -22,6 +22,7 @@ from typing import Any, Self
 from bareflow.errors import MachineError
 from bareflow.image.disk import encode_arguments
 from bareflow.machine.channel import Channel
+from bareflow.machine.firmware import uefi_code
 from bareflow.machine.monitor import Monitor
 from bareflow.machine.spec import Links, MachineSpec, qemu_command
 from bareflow.toolchain import ensure_program
@@ -83,6 +84,7 @@ class QemuMachine:
             monitor=self.monitor.chardev,
             args_file=self._arguments(folder),
             gdb=f"unix:path={self.gdb_socket},server=on,wait=off" if self.spec.gdb else None,
+            uefi=uefi_code(self.spec),
         )
         program = ensure_program("qemu-system-x86_64", "qemu-system-x86")
         self.command = qemu_command(self.spec, links, program=str(program), accel=self.accel, cpu=self.cpu)

@@ -13,6 +13,7 @@ from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, STARTED_RECORD
 from bareflow.machine.accel import choose_accel
 from bareflow.machine.console import Console
 from bareflow.machine.crash import StackFrame, TrapReport, backtrace, decode_trap, with_backtrace
+from bareflow.machine.firmware import uefi_code
 from bareflow.machine.judge import judge, last_words
 from bareflow.machine.qemu import QemuMachine
 from bareflow.machine.result import GuestResult, stamps_by_name
@@ -181,7 +182,7 @@ def boot_(spec: MachineSpec, *, timeout_s: float | None = None, stdin: Stdin = N
 def command_line(spec: MachineSpec) -> list[str]:
     """The QEMU command by which a person can boot the same machine by hand, the console on the terminal."""
     accel = spec.accel if spec.accel != "auto" else "tcg"
-    links = Links(gdb="tcp::1234" if spec.gdb else None)
+    links = Links(gdb="tcp::1234" if spec.gdb else None, uefi=uefi_code(spec))
     return qemu_command(spec, links, accel=accel, cpu=spec.cpu or DEFAULT_CPU[accel])
 
 

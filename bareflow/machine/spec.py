@@ -22,8 +22,16 @@ DRIVES: Mapping[str, tuple[str, ...]] = {
     "virtio": ("virtio-blk-pci,drive=disk0,bootindex=0",),
     "usb": ("qemu-xhci,id=xhci0", "usb-storage,drive=disk0,bus=xhci0.0,bootindex=0"),
 }
-MACHINES = ("pc", "q35")
-FIRMWARES = ("bios",)
+MICROVM_DRIVE = "virtio-blk-device,drive=disk0"  # it has neither PCI nor a boot order
+
+# Our name of a machine → QEMU's words. Without ACPI microvm takes qboot for firmware, the smallest there is, and names
+# its devices on the command line, as Firecracker does. Its virtio devices are to follow the standard, not precede it.
+MACHINES: Mapping[str, tuple[str, ...]] = {
+    "pc": ("-machine", "pc"),
+    "q35": ("-machine", "q35"),
+    "microvm": ("-machine", "microvm,acpi=off", "-global", "virtio-mmio.force-legacy=false"),
+}
+FIRMWARES = ("bios", "uefi", "pvh")
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,10 @@ class MachineSpec:
         memory_mib: mebibytes of memory.
         accel: "auto", "kvm" or "tcg"; "auto" takes KVM where the true probe finds that it works.
         cpu: QEMU's CPU model; none means everything the accelerator offers.
-        machine: QEMU's machine type.
-        firmware: what finds the image on the disk.
-        drive: how the disk is attached, a key of DRIVES.
+        machine: the machine type, a key of MACHINES.
+        firmware: the way in: what finds the image on the disk, or "pvh", where QEMU itself puts it into memory.
+        drive: how the disk is attached, a key of DRIVES; "auto": what the machine has itself, virtio with "pvh";
+            "none": not at all, with "pvh".
         args: the workload's whole argv, its name first; none leaves what the image itself says.
         environment: its environment, (name, value) each; only with `args`.
         writable: let the guest change the image; otherwise its writes are forgotten when it ends.
@@ -56,7 +65,7 @@ class MachineSpec:
     cpu: str | None = None
     machine: str = "pc"
     firmware: str = "bios"
-    drive: str = "ide"
+    drive: str = "auto"
     args: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     writable: bool = False
@@ -67,9 +76,16 @@ class MachineSpec:
 
     def __post_init__(self) -> None:
         _one_of("--accel", self.accel, ACCELERATORS)
-        _one_of("--machine", self.machine, MACHINES)
+        _one_of("--machine", self.machine, tuple(MACHINES))
         _one_of("--firmware", self.firmware, FIRMWARES)
-        _one_of("--drive", self.drive, tuple(DRIVES))
+        _one_of("--drive", self.drive, ("auto", *DRIVES, *(("none",) if self.firmware == "pvh" else ())))
+        if self.machine == "microvm" and (self.firmware != "pvh" or self.drive not in {"auto", "virtio", "none"}):
+            raise UsageError(
+                f"microvm boots neither from {self.firmware} nor from {self.drive} drives."
+                if self.firmware != "pvh"
+                else f"microvm has no {self.drive} drives.",
+                "Use --machine microvm --firmware pvh --drive virtio.",
+            )
         if self.memory_mib < 1:
             raise UsageError(f"--memory {self.memory_mib} is no amount of memory.", "Give mebibytes, 128 for instance.")
         if self.timeout_s is not None and self.timeout_s <= 0:
@@ -96,6 +112,7 @@ class Links:
         monitor: QMP's; none leaves the machine without a monitor, and running from the start.
         args_file: the file with the workload's arguments.
         gdb: where gdb's stub listens, as `-gdb` takes it.
+        uefi: the file of UEFI's code, for a machine that has it.
     """
 
     console: str = "stdio"
@@ -103,6 +120,7 @@ class Links:
     monitor: str | None = None
     args_file: Path | None = None
     gdb: str | None = None
+    uefi: Path | None = None
 
 
 def qemu_command(
@@ -116,18 +134,20 @@ def qemu_command(
     # fmt: off
     command = [
         program,
-        "-machine", spec.machine, "-accel", accel, "-cpu", cpu,
+        *MACHINES[spec.machine], "-accel", accel, "-cpu", cpu,
         "-m", f"{spec.memory_mib}M",
         "-nodefaults", "-no-user-config", "-display", "none",
         "-action", "reboot=shutdown,shutdown=pause,panic=pause",
         "-chardev", f"{links.console},id=com1", "-device", "isa-serial,chardev=com1,index=0",
         "-chardev", f"{links.wire},id=com2", "-device", "isa-serial,chardev=com2,index=1",
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
-        "-drive", _drive(spec),
     ]
     # fmt: on
-    for device in DRIVES[spec.drive]:
-        command += ["-device", device]
+    command += _disk(spec)
+    if links.uefi is not None:
+        command += ["-drive", f"if=pflash,format=raw,readonly=on,file={_quoted(links.uefi)}"]
+    if spec.firmware == "pvh":
+        command += ["-kernel", str(spec.image.absolute())]
     if links.monitor is not None:
         command += ["-S", "-chardev", f"{links.monitor},id=qmp", "-mon", "chardev=qmp,mode=control"]
     if links.args_file is not None:
@@ -137,9 +157,17 @@ def qemu_command(
     return [*command, *spec.extra]
 
 
-def _drive(spec: MachineSpec) -> str:
-    options = f"file={_quoted(spec.image.absolute())},format=raw,if=none,id=disk0"
-    return options if spec.writable else f"{options},snapshot=on"
+def _disk(spec: MachineSpec) -> list[str]:
+    pvh = spec.firmware == "pvh"
+    name = {"auto": "virtio" if pvh else "ide"}.get(spec.drive, spec.drive)
+    if name == "none":
+        return []
+    drive = f"file={_quoted(spec.image.absolute())},format=raw,if=none,id=disk0"
+    words = ["-drive", drive if spec.writable else f"{drive},snapshot=on"]
+    for device in (MICROVM_DRIVE,) if spec.machine == "microvm" else DRIVES[name]:
+        # With -kernel QEMU's own entry is first in the boot order.
+        words += ["-device", device.replace(",bootindex=0", "") if pvh else device]
+    return words
 
 
 def _quoted(path: Path) -> str:

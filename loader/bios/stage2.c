@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Stage 2 in 64-bit mode: memory map, KERNEL.BIN from the FAT16 partition, checks, and the jump into it. */
-#include <bareflow/crc32.h>
 #include <bareflow/fat16.h>
 #include <bareflow/gen/boot.h>
 
 #include "bios.h"
+#include "kernel_check.h"
 
 #define MAX_RANGES 56
 #define CARRY 1
@@ -105,7 +105,7 @@ static void check(int error) {
         fail(sentences[-1 - error]);
 }
 
-/* Reads KERNEL.BIN, compares the checksum and what its head says, and clears the memory behind it. */
+/* Reads KERNEL.BIN and has it checked. */
 static struct kernel_header *load_kernel(struct fat16 *fs) {
     struct fat16_file file;
     check(fat16_open_root(fs, "KERNEL  BIN", &file));
@@ -113,20 +113,10 @@ static struct kernel_header *load_kernel(struct fat16 *fs) {
     if (file.size > KERNEL_ROOM)
         file.size = KERNEL_ROOM; /* the head will tell */
     check((int)fat16_read(fs, &file, 0, kernel, file.size));
-    struct kernel_header *header = (struct kernel_header *)kernel;
-    uint32_t memory_size = header->memory_size, crc = header->crc32;
-    if (header->magic != KERNEL_MAGIC || header->file_size != file.size || memory_size > KERNEL_ROOM)
-        fail("H: KERNEL.BIN is no kernel");
-    if (header->abi_version != KERNEL_ABI_VERSION)
-        fail("V: KERNEL.BIN's version");
-    header->crc32 = 0;
-    if (bf_crc32(0, kernel, file.size) != crc)
-        fail("S: KERNEL.BIN's checksum");
-    header->crc32 = crc;
-    void *rest = kernel + file.size;
-    uint64_t bytes = memory_size > file.size ? memory_size - file.size : 0;
-    __asm__ volatile("rep stosb" : "+D"(rest), "+c"(bytes) : "a"(0) : "memory");
-    return header;
+    const char *sentence = kernel_check((struct kernel_header *)kernel, file.size, KERNEL_ROOM);
+    if (sentence)
+        fail(sentence);
+    return (struct kernel_header *)kernel;
 }
 
 static void add_range(uint64_t base, uint64_t length) {

@@ -191,7 +191,8 @@ def test_missing_image_is_refused(tmp_path):
 def test_every_failure_letter_is_documented():
     root = data_root()
     code = (root / "loader/bios/boot.S").read_text()
-    words = (root / "loader/bios/stage2.S").read_text() + (root / "loader/bios/stage2.c").read_text()
+    sources = (path for path in (root / "loader").glob("*/*") if path.suffix in {".c", ".h", ".S"})
+    words = "".join(path.read_text() for path in sources)
     letters = set(re.findall(r"movb \$'(\w)'", code)) | set(re.findall(r'"(\w): ', words))
     page = (root / "docs/boot.md").read_text()
     assert letters == set(re.findall(r"^\| (\w) \|", page, re.MULTILINE))

@@ -8,6 +8,8 @@
 #define KERNEL_MAGIC 0x4b4e4642
 /* between kernel, loader and snapshot */
 #define KERNEL_ABI_VERSION 1
+/* the bytes "BFVP" */
+#define PVH_MAGIC 0x50564642
 /* the bytes "BOOTINFO" */
 #define BOOT_INFO_MAGIC 0x4f464e49544f4f42
 /* a kernel refuses any other */
@@ -42,6 +44,15 @@
 #define KERNEL_HEADER_CRC32_OFFSET 24
 #define KERNEL_HEADER_RESERVED_OFFSET 28
 #define KERNEL_HEADER_SIZEOF 32
+
+/* The first bytes of the PVH loader; the image's maker fills it in. */
+#define PVH_HEADER_MAGIC_OFFSET 0
+#define PVH_HEADER_SIZE_OFFSET 4
+#define PVH_HEADER_CRC32_OFFSET 8
+#define PVH_HEADER_KERNEL_OFFSET_OFFSET 12
+#define PVH_HEADER_DISK_SIZE_OFFSET 16
+#define PVH_HEADER_ENTRY_OFFSET 24
+#define PVH_HEADER_SIZEOF 32
 
 /* One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds. */
 #define MEMORY_RANGE_BASE_OFFSET 0
@@ -101,6 +112,22 @@ _Static_assert(offsetof(struct kernel_header, crc32) == KERNEL_HEADER_CRC32_OFFS
 _Static_assert(offsetof(struct kernel_header, reserved) == KERNEL_HEADER_RESERVED_OFFSET, "reserved");
 _Static_assert(sizeof(struct kernel_header) == KERNEL_HEADER_SIZEOF, "kernel_header");
 
+struct pvh_header {
+    uint32_t magic; /* PVH_MAGIC */
+    uint32_t size; /* bytes of the PVH loader, this head included */
+    uint32_t crc32; /* CRC-32 of those bytes with this field zero */
+    uint32_t kernel_offset; /* KERNEL.BIN, which is in one piece, from the image's first byte */
+    uint64_t disk_size; /* bytes of the image that the machine puts at MEM_DISK_PHYS */
+    uint64_t entry; /* its 32-bit entry, a physical address */
+};
+_Static_assert(offsetof(struct pvh_header, magic) == PVH_HEADER_MAGIC_OFFSET, "magic");
+_Static_assert(offsetof(struct pvh_header, size) == PVH_HEADER_SIZE_OFFSET, "size");
+_Static_assert(offsetof(struct pvh_header, crc32) == PVH_HEADER_CRC32_OFFSET, "crc32");
+_Static_assert(offsetof(struct pvh_header, kernel_offset) == PVH_HEADER_KERNEL_OFFSET_OFFSET, "kernel_offset");
+_Static_assert(offsetof(struct pvh_header, disk_size) == PVH_HEADER_DISK_SIZE_OFFSET, "disk_size");
+_Static_assert(offsetof(struct pvh_header, entry) == PVH_HEADER_ENTRY_OFFSET, "entry");
+_Static_assert(sizeof(struct pvh_header) == PVH_HEADER_SIZEOF, "pvh_header");
+
 struct memory_range {
     uint64_t base; /* physical address */
     uint64_t length; /* bytes */
@@ -123,8 +150,8 @@ struct boot_info {
     uint64_t kernel_phys; /* where KERNEL.BIN was put */
     uint64_t block_read; /* function (context, lba, count, physical buffer) -> 0 or error; 0: none */
     uint64_t block_context; /* its first argument */
-    uint64_t ramdisk_phys; /* the disk image in memory; 0: none */
-    uint64_t ramdisk_size; /* its size in bytes */
+    uint64_t ramdisk_phys; /* the disk in memory; below the partition only in name; 0: none */
+    uint64_t ramdisk_size; /* bytes of it that are in memory; the rest is on a virtio disk, if anywhere */
     uint64_t snapshot_phys; /* the snapshot already in memory; 0: the kernel reads it */
     uint64_t snapshot_size; /* its size in bytes */
     uint64_t command_line; /* NUL-terminated text; 0: none */

@@ -36,6 +36,16 @@
 #define MEM_DIRECT_MAP 0xffff800000000000
 /* link address of the kernel */
 #define MEM_KERNEL_BASE 0xffffffff80000000
+/* where a PVH machine puts the image's beginning */
+#define MEM_DISK_PHYS 0x100000
+/* in a disk in memory: the PVH loader, as it lies on the disk */
+#define RAMDISK_PVH 0x10000
+/* the loader's tables and variables */
+#define RAMDISK_LOADER 0x20000
+/* the kernel */
+#define RAMDISK_KERNEL 0x40000
+/* room for it, up to the partition */
+#define RAMDISK_KERNEL_ROOM 0xc0000
 /* bytes of the boot sector left for an ELF header; its magic jumps here */
 #define BOOT_HEAD_SIZE 71
 /* in the boot sector, u16: bytes of stage 2 */
@@ -52,6 +62,8 @@
 #define DISK_STAGE2_LBA 2
 /* first sector of the FAT16 partition */
 #define DISK_PARTITION_LBA 2048
+/* first sector of the PVH loader, behind the room for stage 2 */
+#define DISK_PVH_LBA 128
 /* bytes in a sector */
 #define DISK_SECTOR_SIZE 512
 /* partition type: EFI system partition */
