@@ -40,8 +40,8 @@ class Scale:
 
 
 def log_scale(values: Sequence[float], start: float, end: float) -> Scale:
-    """A logarithmic scale from a little below the least value to a little above the greatest."""
-    low, high = max(min(values), 0.1), max(*values, 1.0)
+    """A logarithmic scale from a little below the least value, or 1, to a little above the greatest."""
+    low, high = max(min(values), 1.0), max(*values, 1.0)
     margin = max((high / low) ** 0.06, 1.15)
     return Scale(low / margin, high * margin, start, end, log=True)
 

@@ -32,6 +32,7 @@ class Layout:
 
 
 WIDE = Layout(width=1040, height=420, left=62, right=150, top=30, bottom=44, name=19, ticks=8)
+MIDDLE = Layout(width=700, height=400, left=54, right=120, top=30, bottom=44, name=15, ticks=5)
 NARROW = Layout(width=400, height=400, left=46, right=92, top=30, bottom=44, name=11, ticks=3)
 
 
@@ -83,13 +84,12 @@ def _cycles_at(one: FunctionFacts, tier: str) -> float:
 
 
 def timeline(facts: ReportFacts) -> Markup | None:
-    """The chart, once for wide and once for narrow windows; None: there is nothing to draw."""
+    """The chart, once for each kind of window, so that its words keep their size; None: there is nothing to draw."""
     drawn = tracks(facts)
     if not drawn:
         return None
-    return join(
-        tag("div", _svg(facts, drawn, WIDE), class_="wide"), tag("div", _svg(facts, drawn, NARROW), class_="narrow")
-    )
+    layouts = {"wide": WIDE, "middle": MIDDLE, "narrow": NARROW}
+    return join(*(tag("div", _svg(facts, drawn, layout), class_=kind) for kind, layout in layouts.items()))
 
 
 def _svg(facts: ReportFacts, drawn: Sequence[Track], layout: Layout) -> Markup:

@@ -151,7 +151,7 @@ def test_every_tier_up_is_marked_on_the_time_line():
     marks = {words.split(" at ")[0] for words in reader.texts if words.endswith("cycles per call") and " at " in words}
     steps = ("interp → O0", "O0 → O1", "O1 → O2", "O2 → O3")
     assert marks == {f"{name}: {step}" for name in ("alpha", "beta") for step in steps}
-    assert len(reader.all("circle", "dot")) == 2 * len(marks)  # drawn for wide and for narrow windows
+    assert len(reader.all("circle", "dot")) == 3 * len(marks)  # for wide, middle and narrow windows
 
 
 def test_the_page_asks_for_nothing():
