@@ -20,8 +20,9 @@ from pathlib import Path
 from bareflow.compile.cpu import Target, target_by_name
 from bareflow.compile.frontend import Bitcode, compile_sources
 from bareflow.compile.pool import CompilePool
-from bareflow.compile.split import BODY_SUFFIX, Split, split_module
+from bareflow.compile.split import Split, SplitFunction, split_module
 from bareflow.compile.text import module_text
+from bareflow.growth.bytecode import THUNK, Interpreted, interpret
 from bareflow.growth.service import CompileService
 from bareflow.growth.session import Growing, GrowthSession, TierUp
 from bareflow.profile.values import Profile
@@ -44,6 +45,7 @@ class Program:
         bitcode: the whole of it.
         split: cut into base and bodies.
         base: linked.
+        interpreted: what can begin in the interpreter, and why the rest cannot.
         target: the CPU that its code is for.
         service: compiles its functions.
         policy: when they rise; its thresholds are in the base.
@@ -53,6 +55,7 @@ class Program:
     bitcode: Bitcode
     split: Split
     base: Base
+    interpreted: Interpreted
     target: Target
     service: CompileService
     policy: Policy
@@ -150,6 +153,7 @@ def prepare(
     policy: Policy | None = None,
     options: GrowthOptions | None = None,
     tiers: Mapping[str, str] | None = None,
+    first: str = "interp",
 ) -> Program:
     """Build a growing program.
 
@@ -161,7 +165,8 @@ def prepare(
         cpu: what the code is for.
         policy: when functions rise, and how far.
         options: tick and code cache; its thresholds are taken from the policy.
-        tiers: function symbol → the tier to start at (where an earlier run ended); the others start at O0.
+        tiers: function symbol → the tier to start at (where an earlier run ended).
+        first: where the others start: "interp", or "O0" as what cannot be interpreted does.
 
     Raises:
         CompileError, LinkError: as their stages do.
@@ -176,27 +181,47 @@ def prepare(
     policy = policy or Policy()
     thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}
     options = replace(options or GrowthOptions(), thresholds=thresholds)
-    base = _base(bitcode, split, service, options, tiers or {})
-    return Program(bitcode, split, base, target, service, policy, (time.monotonic() - began) * 1000)
+    interpreted = interpret(bitcode.name, split) if first == "interp" else Interpreted("", {}, {})
+    start = {
+        symbol: (tiers or {}).get(symbol, "interp" if symbol in interpreted.branches else "O0")
+        for symbol in split.functions
+    }
+    base = _base(bitcode, split, service, options, start, interpreted)
+    return Program(bitcode, split, base, interpreted, target, service, policy, (time.monotonic() - began) * 1000)
 
 
 def _base(
-    bitcode: Bitcode, split: Split, service: CompileService, options: GrowthOptions, tiers: Mapping[str, str]
+    bitcode: Bitcode,
+    split: Split,
+    service: CompileService,
+    options: GrowthOptions,
+    start: Mapping[str, str],
+    interpreted: Interpreted,
 ) -> Base:
     """Compile what the base needs at the tiers that functions start at, and link it."""
-    start = {symbol: tiers.get(symbol, "O0") for symbol in split.functions}
     objects = [service.compile_text(split.base_text(), "O2").data]
-    first = [symbol for symbol, tier in start.items() if tier == "O0"]
-    if first:
-        objects.append(service.compile_text(split.bodies_text(first), "O0").data)
+    plain = [symbol for symbol, tier in start.items() if tier == "O0"]
+    if plain:
+        objects.append(service.compile_text(split.bodies_text(plain), "O0").data)
     for symbol, tier in start.items():
-        if tier != "O0":
+        if tier not in ("interp", "O0"):
             objects.append(service.compile_text(split.body_text(symbol, tier), tier).data)
-    slots = [
-        Slot(one.symbol, one.self_entry if one.recursive else "", one.symbol + BODY_SUFFIX, start[one.symbol])
-        for one in split.functions.values()
-    ]
-    return build_base(bitcode.name, slots, objects, aliases=split.aliases, needed=bitcode.undefined, options=options)
+    slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
+    bytecode = interpreted.assembly if "interp" in start.values() else ""
+    return build_base(
+        bitcode.name,
+        slots,
+        objects,
+        aliases=split.aliases,
+        needed=bitcode.undefined,
+        options=options,
+        bytecode=bytecode,
+    )
+
+
+def _slot(one: SplitFunction, tier: str) -> Slot:
+    target = THUNK + one.symbol if tier == "interp" else one.body
+    return Slot(one.symbol, one.self_entry if one.recursive else "", target, tier)
 
 
 async def grow_native(

@@ -135,6 +135,14 @@ class Split:
             lines |= dict.fromkeys(self._globals_for(function.name, bodies[-1:], fold=False))
         return self._assemble(list(lines), bodies)
 
+    def whole_text(self) -> str:
+        """IR of one module with every function that can leave, under its stub's name: for the interpreter."""
+        bodies = [self.module.functions[quoted(symbol)] for symbol in self.functions]
+        texts = [one.define(one.name, "dso_local", one.body) for one in bodies]
+        own = {name for names in self.owned.values() for name in names}
+        lines = [_body_global(one, owned=one.name in own, fold=False) for one in self.module.globals.values()]
+        return self._assemble([line for line in lines if not line.startswith("@llvm.")], texts)
+
     def _reachable(self, function: SplitFunction) -> list[str]:
         """Functions to offer to the inliner: breadth first along direct calls, within a budget of lines."""
         seen, room, ring = {function.symbol}, INLINE_LINES, [function]

@@ -11,7 +11,7 @@ import random
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from bareflow.layouts.growth import (
     COLLECTED_RECORD,
     FUNCTION_COUNTS,
     GROWTH_MESSAGE,
+    HOT_REASON,
     HOT_RECORD,
     MAX_CODE,
     PUBLISH_ORDER,
@@ -146,6 +147,7 @@ class GrowthSession:
         functions: its growing functions, in the order of the base's slots.
         service: compiles them.
         send: takes (type, payload); False when it could not be queued.
+        branches: function symbol → edge counters by terminator, of those that can be interpreted.
         policy: when functions rise, and how far.
         on_tier_up: called with every tier-up.
         on_note: called with one sentence about whatever did not work.
@@ -158,6 +160,7 @@ class GrowthSession:
         service: CompileService,
         send: Callable[[int, bytes], bool],
         *,
+        branches: Mapping[str, Sequence[Sequence[int]]] | None = None,
         policy: Policy | None = None,
         on_tier_up: Callable[[TierUp], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
@@ -187,7 +190,7 @@ class GrowthSession:
         self._pending: dict[int, _Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.decoder = ProfileDecoder(
-            [KnownFunction(one.name, one.digest) for one in functions],
+            [KnownFunction(one.name, one.digest, (branches or {}).get(one.symbol, ())) for one in functions],
             build_id=base.build_id.hex(),
             cpu=service.target.name,
             locate=self._name_at,
@@ -231,6 +234,7 @@ class GrowthSession:
             one.calls = max(one.calls, record["calls"] - one.self_calls)  # of both kinds, until counts come
             if TIER.name_of(record["tier"]) == one.tier:
                 one.told = True
+                one.forced |= record["reason"] == HOT_REASON["back-edges"]
                 self.rise(one)
 
     def rise(self, one: Growing) -> None:
@@ -274,7 +278,8 @@ class GrowthSession:
         cycles = {tier: times.mean for tier, times in one.times.items() if times.mean is not None}
         calls = one.calls + one.self_calls
         name, lines = one.split.symbol, one.split.lines
-        return Counters(name, one.tier, calls, 0, lines, cycles, dict(one.compile_ms), frozenset(one.barred))
+        back_edges = self.decoder.function(one.index).back_edges
+        return Counters(name, one.tier, calls, back_edges, lines, cycles, dict(one.compile_ms), frozenset(one.barred))
 
     def _costs(self) -> Costs:
         made = [(tier, one.split.lines, ms) for one in self.functions for tier, ms in one.compile_ms.items()]

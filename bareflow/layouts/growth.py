@@ -11,6 +11,7 @@ from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
 MAGIC = 0x47464C42
 VERSION = 1
 MAX_CODE = 960
+BACK_EDGES = 10
 COLLECT_ALL, COLLECT_HOT = 1, 2
 TIERS = 6  # entries in tables by tier; TIER numbers are in layouts.snapshot
 
@@ -49,7 +50,10 @@ HOT_REASON = Enumeration(
     name="hot reason",
     prefix="HOT",
     doc="Why a function is hot.",
-    members={"calls": (1, "its calls crossed the tier's threshold")},
+    members={
+        "calls": (1, "its calls crossed the tier's threshold"),
+        "back-edges": (2, "its loops did, at GROWTH_BACK_EDGES times as many iterations, in the interpreter"),
+    },
 )
 
 SLOT = Record(
@@ -236,6 +240,7 @@ GROWTH = Layout(
         Constant("GROWTH_VERSION", VERSION, "of the tables and messages"),
         Constant("GROWTH_TIERS", TIERS, "entries in tables by tier"),
         Constant("GROWTH_SELF", 0x80000000, "added to a function's index by its entry for calls to itself"),
+        Constant("GROWTH_BACK_EDGES", BACK_EDGES, "iterations that count as much as a call"),
         Constant("GROWTH_MAX_CODE", MAX_CODE, "most bytes in a code piece"),
         Constant("COLLECT_ALL", COLLECT_ALL, "counts of every function, not only of those that changed"),
         Constant("COLLECT_HOT", COLLECT_HOT, "send hot again for functions that still wait at their tier"),

@@ -19,11 +19,35 @@ from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
 
-AGENT = ("agent/agent.c", "agent/slow.c", "agent/port.c", "agent/entry.S", "wire.c", "wire_flow.c", "cobs.c", "crc32.c")
+AGENT = (
+    "agent/agent.c",
+    "agent/slow.c",
+    "agent/port.c",
+    "agent/seen.c",
+    "agent/entry.S",
+    "wire.c",
+    "wire_flow.c",
+    "cobs.c",
+    "crc32.c",
+)
 # The agent runs between a call and its callee: it may use general registers only, and no libc.
 AGENT_FLAGS = (
     *("-std=gnu11", "-O2", "-g0", "-ffreestanding", "-fno-sanitize=all", "-fno-stack-protector"),
     *("-mgeneral-regs-only", "-fno-pie", "-fomit-frame-pointer", "-Wall", "-Wextra", "-Wshadow", "-Werror"),
+)
+INTERPRETER = ("interp/interp.c", "interp/interp_call.S")
+# The interpreter is ordinary code, and tells the agent of long loops.
+INTERPRETER_FLAGS = (
+    *(
+        "-std=gnu11",
+        "-O3",
+        "-g0",
+        "-fno-sanitize=all",
+        "-fno-stack-protector",
+        "-fno-pie",
+        "-Wno-unknown-warning-option",
+    ),
+    *("-Wall", "-Wextra", "-include", "agent/interp_hooks.h"),
 )
 # What LLVM may call although no source does: they must be in the base for the tier that needs them.
 LIBRARY_CALLS = (
@@ -78,7 +102,7 @@ def build_base(
     aliases: Mapping[str, str],
     needed: Iterable[str] = (),
     options: GrowthOptions,
-    libraries: Sequence[Path] = (),
+    bytecode: str = "",
 ) -> Base:
     """Link a growing program.
 
@@ -89,41 +113,55 @@ def build_base(
         aliases: second names of stubs.
         needed: symbols that live code may need from libc although the first bodies do not.
         options: what the agent is told.
-        libraries: further objects of the runtime.
+        bytecode: assembly of interpreted functions; the interpreter is linked beside it.
 
     Raises:
         LinkError: an undefined or doubly defined symbol.
     """
-    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed)))]
+    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed), bytecode))]
     parts += [hashlib.sha256(data).hexdigest() for data in objects]
-    agent = agent_objects()
-    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*agent, *libraries)]
+    runtime = agent_objects() + (interpreter_objects() if bytecode else [])
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in runtime]
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     stored = cache_dir() / "bases" / f"{digest.hex()}.elf"
     if not stored.exists():
         source = slots_source(slots, aliases=aliases.items(), options=options, build_id=digest[:16])
         wanted = sorted({*needed, *LIBRARY_CALLS})
-        write_atomic(stored, _link(name, source, objects, [*agent, *libraries], wanted), mode=0o755)
+        write_atomic(stored, _link(name, [source, bytecode], objects, runtime, wanted), mode=0o755)
     elf = stored.read_bytes()
     return Base(elf, tuple(slots), digest[:16], ImageSymbols.read(elf))
 
 
-def _link(name: str, source: str, objects: Sequence[bytes], libraries: Sequence[Path], wanted: Sequence[str]) -> bytes:
+def _link(
+    name: str, sources: Sequence[str], objects: Sequence[bytes], runtime: Sequence[Path], wanted: Sequence[str]
+) -> bytes:
     with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
         folder = Path(scratch)
-        stubs, out = folder / "slots.S", folder / "base.elf"
-        stubs.write_text(source)
+        out = folder / "base.elf"
+        assembled = [_assemble(name, folder / f"{n}.S", text) for n, text in enumerate(sources) if text]
         files = [folder / f"{index}.o" for index in range(len(objects))]
         for path, data in zip(files, objects, strict=True):
             path.write_bytes(data)
         keep = [f"--undefined={symbol}" for symbol in wanted]
         libc = static_libc()
-        assembled = folder / "slots.o"
-        command = clang(f"-I{_include()}", "-c", stubs, "-o", assembled)
-        run(command, what=f"assembling the stubs of {name}", error=LinkError)
-        inputs: list[str | Path] = [libc.start, assembled, *files, *libraries, "--start-group", *libc.archives, "--end-group"]
+        inputs: list[str | Path] = [
+            libc.start,
+            *assembled,
+            *files,
+            *runtime,
+            "--start-group",
+            *libc.archives,
+            "--end-group",
+        ]
         run(zig("ld.lld", *LINK_FLAGS, *keep, "-o", out, *inputs), what=f"linking the base of {name}", error=LinkError)
         return out.read_bytes()
+
+
+def _assemble(name: str, path: Path, text: str) -> Path:
+    path.write_text(text)
+    out = path.with_suffix(".s.o")
+    run(clang(f"-I{_include()}", "-c", path, "-o", out), what=f"assembling tables of {name}", error=LinkError)
+    return out
 
 
 def _include() -> Path:
@@ -136,10 +174,19 @@ def agent_objects() -> list[Path]:
     Raises:
         CompileError: clang refuses one.
     """
+    return _runtime_objects(AGENT, AGENT_FLAGS)
+
+
+def interpreter_objects() -> list[Path]:
+    """The interpreter's objects, likewise."""
+    return _runtime_objects(INTERPRETER, INTERPRETER_FLAGS)
+
+
+def _runtime_objects(names: Sequence[str], flags: Sequence[str]) -> list[Path]:
     runtime = data_root() / "runtime"
-    sources = [runtime / name for name in AGENT]
+    sources = [runtime / name for name in names]
     headers = sorted(path for path in runtime.rglob("*.h"))
-    content = [ZIG_VERSION, *AGENT_FLAGS, *(path.read_text() for path in (*sources, *headers))]
+    content = [ZIG_VERSION, *flags, *(path.read_text() for path in (*sources, *headers))]
     digest = hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
     objects = []
     for source in sources:
@@ -148,7 +195,7 @@ def agent_objects() -> list[Path]:
         if not out.exists():
             with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
                 made = Path(scratch) / out.name
-                command = clang(*AGENT_FLAGS, f"-I{_include()}", "-c", source, "-o", made)
+                command = clang(*flags, f"-I{_include()}", f"-I{runtime}", "-c", source, "-o", made)
                 run(command, what=f"compiling {source}", error=CompileError)
                 write_atomic(out, made.read_bytes())
     return objects

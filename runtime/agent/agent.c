@@ -6,6 +6,7 @@
 #include "bareflow/gen/snapshot.h"
 #include "bareflow/wire.h"
 #include "port.h"
+#include "seen.h"
 
 #define OUTGOING (64 * 1024)
 /* Everything leaves in order, so what can wait is only queued while little else is: bytes that may wait
@@ -29,6 +30,7 @@ static uint32_t places_in, places_out;
 static uint64_t ticks, ticks_missed, places_dropped;
 static uint32_t greeted;                             /* the host incarnation that knows us */
 static uint32_t collecting, collect_at, collect_all; /* a round of counts under way */
+static struct bf_seen seen;                          /* how far it has come with what the interpreter saw */
 static uint64_t polled_tsc;
 static uint32_t
     idle_ticks; /* since the last message to or from the host; more than IDLE_TICKS: ticks are slow */
@@ -167,12 +169,17 @@ static void requeue_hot(void) {
         }
 }
 
+static void begin_round(int all) {
+    collecting = 1;
+    collect_at = 0;
+    collect_all = all != 0;
+    seen = (struct bf_seen){0};
+}
+
 static void collect_order(const struct collect_order *order) {
     if (order->flags & COLLECT_HOT)
         requeue_hot();
-    collecting = 1;
-    collect_at = 0;
-    collect_all = order->flags & COLLECT_ALL;
+    begin_round(order->flags & COLLECT_ALL);
 }
 
 static void receive(void *context, uint16_t type, const uint8_t *payload, uint32_t length) {
@@ -210,7 +217,8 @@ static void send_hot(void) {
         uint64_t own, calls = bf_calls(function, &own);
         struct hot_record record = {.function = function,
                                     .tier = (uint16_t)bf_slots[function].tier,
-                                    .reason = HOT_CALLS,
+                                    .reason = calls + own < bf_stats[function].threshold ? HOT_BACK_EDGES
+                                                                                         : HOT_CALLS,
                                     .calls = calls + own,
                                     .tsc = bf_stats[function].hot_tsc};
         bf_wire_send(&wire, GROWTH_HOT, &record, sizeof record);
@@ -277,6 +285,10 @@ static void collect(void) {
             return;
         send_counts(collect_at);
     }
+    do {
+        if (queued() > BEFORE_COUNTS)
+            return;
+    } while (bf_seen_next(&seen, &wire, (int)collect_all));
     send_samples(1);
     send_places(1);
     if (send_round_end(GROWTH_COLLECTED) == 0)
@@ -414,8 +426,7 @@ __attribute__((destructor(101))) static void stop(void) {
     farewell(introduced); /* a short program may be done before the host has said its first word */
     if (!wire.peer)
         return;
-    collecting = collect_all = 1;
-    collect_at = 0;
+    begin_round(1);
     farewell(all_collected);
     send_round_end(GROWTH_ENDED);
     farewell(all_sent);

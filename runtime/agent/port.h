@@ -18,9 +18,11 @@ void bf_port_wait(uint32_t ms); /* until something arrives */
 uint64_t bf_clock_ns(void); /* monotonic; 0: there is no clock */
 uint64_t bf_clock_us(void); /* the same, or guessed from the TSC; never 0 */
 
-/* Have `tick(address)` called from a signal handler from now on. Returns 0, or -1 where the kernel has no signals. */
+/* Have `tick(address)` called from a signal handler from now on. Returns 0, or -1 where the kernel has no
+ * signals. */
 int bf_timer_prepare(void (*tick)(uint64_t interrupted));
-/* In `first` microseconds and every `us` from then on; 0, 0 stops it. Returns 0, or -1 where there is no timer. */
+/* In `first` microseconds and every `us` from then on; 0, 0 stops it. Returns 0, or -1 where there is no
+ * timer. */
 int bf_timer_start(uint32_t first, uint32_t us);
 
 /* Memory for code within 2 GiB of address 0, near `hint`: readable and executable. NULL: none. */

@@ -55,6 +55,16 @@ static void queue_hot(uint32_t function, uint64_t now) {
     bf_kick();
 }
 
+void bf_back_edges(uint32_t function, uint64_t count) {
+    const struct function_stats *stats = &bf_stats[function];
+    if (stats->threshold == BF_NEVER || stats->hot_tiers >> bf_slots[function].tier & 1 ||
+        count / GROWTH_BACK_EDGES < stats->threshold || bf_agent.busy)
+        return;
+    bf_agent.busy = 1;
+    queue_hot(function, bf_tsc());
+    bf_agent.busy = 0;
+}
+
 /* A free entry: the one for the same stack slot, or one whose frame is gone. NULL: all are in use. */
 static struct bf_timed_call *free_entry(const uint64_t *return_slot) {
     struct bf_timed_call *found = 0;

@@ -5,6 +5,7 @@
  *   jumps       timed frames that longjmp throws away, and deep recursion, do no harm */
 #include <complex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -139,12 +140,17 @@ static void arguments(void) {
 
 static long swaps;
 static volatile int swapped;
+static volatile long rounds; /* of calls */
 
 static void *swapper(void *unused) {
     (void)unused;
     uint64_t bodies[2] = {(uint64_t)hop_one, (uint64_t)hop_two};
-    for (long i = 0; i < swaps; i++)
+    for (long i = 0; i < swaps; i++) {
         __atomic_store_n(&bf_slots[9].target, bodies[i & 1], __ATOMIC_RELEASE);
+        if (i % 10000 == 0) /* never far ahead of the calls */
+            for (long seen = rounds; rounds == seen;)
+                sched_yield();
+    }
     swapped = 1;
     return 0;
 }
@@ -154,7 +160,7 @@ static void swap(void) {
     uint64_t calls = 0, own;
     uint64_t before = bf_calls(9, &own);
     CHECK(pthread_create(&thread, 0, swapper, 0) == 0);
-    while (!swapped)
+    for (; !swapped; rounds++)
         for (int i = 0; i < 1000; i++, calls++)
             CHECK(hop(i) == 3 * i + 1);
     pthread_join(thread, 0);

@@ -62,7 +62,7 @@ def test_functions_rise_through_all_tiers_and_the_output_is_right(pool, loop, re
     assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
     step = next(one for one in result.functions if one.name == "step")
     rises = [(up.before, up.after) for up in result.tier_ups if up.function == "step"]
-    assert rises[0][0] == "O0"
+    assert rises[0][0] == "interp"
     assert rises[-1][1] == "O3"
     assert [before for before, _ in rises[1:]] == [after for _, after in rises[:-1]]
     assert (step.tier, result.complete) == ("O3", True)
@@ -83,14 +83,14 @@ def test_what_c_has_survives_being_compiled_apart(pool, reference):
 
 def test_a_later_run_may_start_where_an_earlier_one_ended(pool, loop, reference):
     program = prepare([loop], pool, policy=EAGER, tiers={"step.local": "O3"})
-    result = asyncio.run(grow_native(program, ["1000"], timeout_s=LIMIT_S))
-    assert (result.output, result.tier_ups) == (reference(loop, "1000"), ())
-    assert {one.name: one.tier for one in result.functions} == {"step": "O3", "main": "O0"}
+    result = asyncio.run(grow_native(program, ["9"], timeout_s=LIMIT_S))
+    assert (result.output, result.tier_ups) == (reference(loop, "9"), ())
+    assert {one.name: one.tier for one in result.functions} == {"step": "O3", "main": "interp"}
 
 
-def until(sign):
-    """Tell a program that waits for a file when something did not work."""
-    return Watch(note=lambda _: sign.touch())
+def until(sign, words):
+    """Tell a program that waits for a file when a note with these words has come."""
+    return Watch(note=lambda note: sign.touch() if words in note else None)
 
 
 def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes_on(
@@ -108,11 +108,11 @@ def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes
     program = prepare([loop], pool, cpu="x86-64-v2", policy=EAGER)
     monkeypatch.setattr("bareflow.growth.service._read", lambda _: None)
     monkeypatch.setattr(Worker, "request", killed_at_o3)
-    growth = grow_native(program, arguments, timeout_s=LIMIT_S, watch=until(tmp_path / "barred"))
+    growth = grow_native(program, arguments, timeout_s=LIMIT_S, watch=until(tmp_path / "barred", "step"))
     result = asyncio.run(growth)
     assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
     assert next(one.tier for one in result.functions if one.name == "step") != "O3"
-    assert program.service.failures == {("step.local", "O3"): 2}
+    assert program.service.failures["step.local", "O3"] == 2
     assert any("step does not reach O3" in note and "SIGKILL" in note for note in result.notes)
 
 
@@ -120,7 +120,7 @@ def test_a_full_code_cache_refuses_and_the_workload_goes_on(pool, tmp_path, refe
     source, full = SOURCES / "features.c", tmp_path / "full"
     program = prepare([source], pool, cpu="x86-64-v2", policy=EAGER, options=GrowthOptions(arena_size=1024))
     index = index_of(source, "main", pool)
-    growth = grow_native(program, ["20000", index, str(full)], timeout_s=LIMIT_S, watch=until(full))
+    growth = grow_native(program, ["20000", index, str(full)], timeout_s=LIMIT_S, watch=until(full, "no room"))
     result = asyncio.run(growth)
     assert result.output == reference(source, "20000")
     assert result.tier_ups
@@ -161,3 +161,12 @@ def test_messages_of_the_wrong_length_are_noted_and_harmless(pool, loop):
         session.receive(kind, b"\xff" * 31)
     assert notes
     assert not session.tier_ups
+
+
+def test_the_interpreter_reports_branches_loops_and_values_to_the_profile(pool, loop):
+    result = grow(pool, loop, "9")  # fewer calls than step() needs to leave the interpreter
+    step, main = result.profile.named("step"), result.profile.named("main")
+    assert (step.tier, step.calls) == ("interp", 9)
+    assert step.values[0].total == 9
+    assert main.back_edges >= 9
+    assert any(9 in counts for counts in main.branches.values())

@@ -59,7 +59,7 @@ def test_frames_that_longjmp_throws_away_and_deep_recursion_do_no_harm(checked):
 
 def test_ten_million_slot_swaps_under_running_calls_give_no_wrong_result(driver):
     printed = run(driver("fast", "-O2"), "swaps", "10000000")
-    assert int(printed.split()[0]) > 1000
+    assert int(printed.split()[0]) >= 1000000
 
 
 def test_a_second_name_is_the_same_address(checked):

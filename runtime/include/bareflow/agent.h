@@ -68,6 +68,7 @@ uint64_t bf_calls(uint32_t function,
                   uint64_t *self_calls); /* calls so far, those from outside; own by pointer */
 void bf_rearm(uint32_t function);        /* have the next call looked at: its code or threshold is new */
 void bf_calibrate_timing(void);
+void bf_back_edges(uint32_t function, uint64_t count); /* from the interpreter: iterations so far */
 
 /* agent.c */
 void bf_kick(void); /* there is something to say: tick soon, and often for a while */

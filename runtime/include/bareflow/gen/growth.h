@@ -12,6 +12,8 @@
 #define GROWTH_TIERS 6
 /* added to a function's index by its entry for calls to itself */
 #define GROWTH_SELF 0x80000000
+/* iterations that count as much as a call */
+#define GROWTH_BACK_EDGES 10
 /* most bytes in a code piece */
 #define GROWTH_MAX_CODE 960
 /* counts of every function, not only of those that changed */
@@ -40,6 +42,7 @@
 
 /* Why a function is hot. */
 #define HOT_CALLS 1 /* its calls crossed the tier's threshold */
+#define HOT_BACK_EDGES 2 /* its loops did, at GROWTH_BACK_EDGES times as many iterations, in the interpreter */
 
 /* What a stub uses, half a cache line: it counts down, and jumps to `target` until the counter turns negative. */
 #define SLOT_TARGET_OFFSET 0
