@@ -12,8 +12,11 @@ from bareflow.errors import ImageError
 from bareflow.freeze import Frozen, freeze
 from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
+from bareflow.image.needs import features_needed
 from bareflow.image.pvh import build_pvh
 from bareflow.image.recipe import Recipe
+from bareflow.image.uefi import build_uefi
+from bareflow.snapshot.link import LinkedProgram
 
 Progress = Callable[[str], None]
 
@@ -72,12 +75,13 @@ def build_image(
         raise ImageError(f"The image {out} is a folder.", "Name a file to write.")
     program = frozen or freeze(recipe, progress=progress)
     say("building the kernel")
-    features = kernel_features(recipe)
+    features = kernel_features(recipe, program.program)
     kernel = build_kernel(features)
     say("building the boot code")
     contents = ImageContents(
         bios=build_bios() if "bios" in recipe.boot else None,
         pvh=build_pvh() if "pvh" in recipe.boot else None,
+        uefi=build_uefi() if "uefi" in recipe.boot else None,
         memory_limit=MEMORY_LIMIT if "virtio" in features else None,
         kernel=kernel.binary,
         snapshot=program.snapshot,
@@ -89,10 +93,12 @@ def build_image(
     return _report(report, program)
 
 
-def kernel_features(recipe: Recipe) -> frozenset[str]:
-    """Return the parts of the kernel that an image needs: what its recipe asks for, and what its ways in need."""
-    from_memory = recipe.boot & {"pvh", "uefi"}
-    return recipe.features | {"ramdisk"} if from_memory else recipe.features
+def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
+    """Return the parts of the kernel that an image needs: by its recipe or its program, and for its ways in."""
+    features = features_needed(program) if recipe.features is None else recipe.features
+    if recipe.features is None and recipe.files:
+        features |= {"files", "virtio"}
+    return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
 
 
 def _percent(say: Progress) -> Callable[[str, int, int], None]:

@@ -21,9 +21,9 @@ CALLERS = {
     feature: frozenset(names.split())
     for feature, names in {
         "files": """
-            access chdir creat do_tzset dup dup2 dup3 euidaccess faccessat fcntl fdopen fdopendir fopen fopen_rb_ca freopen
-            fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lseek64 lstat map_file mkdir mkostemps mkstemp nftw
-            open openat opendir poll ppoll pread preadv pselect readdir readlink readlinkat readv realpath remove rename
+            access chdir creat do_tzset dup dup2 dup3 euidaccess faccessat fcntl fdopen fdopendir fopen fopen_rb_ca
+            freopen fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lseek64 lstat map_file mkdir mkostemps mkstemp
+            nftw open openat opendir poll ppoll pread preadv pselect readdir readlink readlinkat readv realpath remove rename
             rewind scandir secs_to_tm select stat statx tmpfile truncate ttyname tzset unlink
         """,
         "clock": """

@@ -59,7 +59,7 @@ class Recipe:
         image_size: bytes of the image file; None: as small as it can be.
         boot: the ways in, some of `WAYS_IN`.
         cpu: LLVM's name of a CPU or level, or "native".
-        features: parts of the kernel, names of `KERNEL_FEATURES`.
+        features: parts of the kernel, names of `KERNEL_FEATURES`; None: those that the program's symbols ask for.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Recipe:
     image_size: int | None
     boot: frozenset[str]
     cpu: str
-    features: frozenset[str]
+    features: frozenset[str] | None
     grow: Grow
 
 
@@ -125,7 +125,9 @@ SCHEMA: dict[str, dict[str, Rule]] = {
         "size": (lambda v: v == "auto" or (type(v) is int and v > 0), 'must be "auto" or a number of bytes'),
         "boot": (_is_ways_in, f"must be a list of at least one of {', '.join(WAYS_IN)}"),
     },
-    "kernel": {"features": (lambda v: v == "all" or _is_texts(v), 'must be "all" or a list of strings')},
+    "kernel": {
+        "features": (lambda v: v in ("auto", "all") or _is_texts(v), 'must be "auto", "all" or a list of strings'),
+    },
     "grow": {
         "thresholds": (_is_thresholds, "must be three rising whole numbers"),
         "interpreter_threshold": _whole(1, 1 << 31),
@@ -223,7 +225,9 @@ def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     return _merge(_read_extended(_find(base, path.parent), (*seen, path)), table)
 
 
-def _features(path: Path, value: str | list[str]) -> frozenset[str]:
+def _features(path: Path, value: str | list[str]) -> frozenset[str] | None:
+    if value == "auto":
+        return None
     if value == "all":
         return frozenset(KERNEL_FEATURES)
     for feature in value:

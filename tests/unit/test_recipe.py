@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bareflow.compile.freestanding import KERNEL_FEATURES
 from bareflow.errors import UsageError
 from bareflow.image.recipe import load_recipe, recipe_for_workload
 
@@ -37,7 +36,7 @@ def test_minimal_recipe_inherits_everything_from_base(write, tmp_path):
     assert recipe.sources == (tmp_path / "hello.c",)
     assert (recipe.memory_mib, recipe.stack_bytes, recipe.image_size) == (128, 1 << 20, None)
     assert recipe.cpu == "x86-64-v2"
-    assert recipe.features == frozenset(KERNEL_FEATURES)
+    assert recipe.features is None  # the program's symbols decide
     assert recipe.grow.thresholds == (100, 1000, 10000)
 
 
