@@ -21,24 +21,26 @@ CALLERS = {
     feature: frozenset(names.split())
     for feature, names in {
         "files": """
-            access chdir creat do_tzset dup dup2 dup3 euidaccess faccessat fcntl fdopen fdopendir fopen fopen_rb_ca
-            freopen fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lseek64 lstat map_file mkdir mkostemps mkstemp
-            nftw open openat opendir poll ppoll pread preadv pselect readdir readlink readlinkat readv realpath remove rename
-            rewind scandir secs_to_tm select stat statx tmpfile truncate ttyname tzset unlink
+            access chdir creat do_tzset dup dup2 dup3 euidaccess faccessat fcntl fdopen fdopendir fopen
+            fopen_rb_ca freopen fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lseek64 lstat
+            map_file mkdir mkostemps mkstemp nftw open openat opendir poll ppoll pread preadv pselect
+            readdir readlink readlinkat readv realpath remove rename rewind scandir secs_to_tm select stat
+            statx tmpfile truncate ttyname tzset unlink
         """,
         "clock": """
-            clock clock_getres clock_gettime clock_nanosleep ftime gettimeofday nanosleep sleep time timedwait
-            timedwait_cp times timespec_get usleep
+            clock clock_getres clock_gettime clock_nanosleep ftime gettimeofday nanosleep sleep time
+            timedwait timedwait_cp times timespec_get usleep
         """,
         "memory": """
-            brk calloc free libc_malloc libc_malloc_impl madvise malloc mincore mlock mmap mprotect mremap munmap
-            posix_madvise realloc sbrk simple_malloc
+            brk calloc free libc_malloc libc_malloc_impl madvise malloc mincore mlock mmap mprotect mremap
+            munmap posix_madvise realloc sbrk simple_malloc
         """,
         "process": """
-            abort alarm block_all_sigs block_app_sigs getegid getentropy geteuid getgid gethostname getloadavg getpid
-            getppid getpriority getrandom getrlimit getrusage gettid getuid kill libc_sigaction pause prctl prlimit
-            pthread_sigmask raise restore_sigs sched_getaffinity sched_yield setitimer setrlimit sigaction sigaltstack
-            signal sigprocmask sigsuspend sigtimedwait sigwait sysconf sysinfo times tkill umask uname
+            abort alarm block_all_sigs block_app_sigs getegid getentropy geteuid getgid gethostname
+            getloadavg getpid getppid getpriority getrandom getrlimit getrusage gettid getuid kill
+            libc_sigaction pause prctl prlimit pthread_sigmask raise restore_sigs sched_getaffinity
+            sched_yield setitimer setrlimit sigaction sigaltstack signal sigprocmask sigsuspend sigtimedwait
+            sigwait sysconf sysinfo times tkill umask uname
         """,
     }.items()
 }
