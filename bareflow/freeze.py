@@ -1,13 +1,18 @@
-"""A recipe's workload → optimized_snapshot.bin: whole program, O3, linked at fixed addresses."""
+"""A recipe's workload → optimized_snapshot.bin: whole program, O3, linked at fixed addresses.
+
+With a profile, what never ran goes last and values that dominate get guarded clones; with trials, the fastest of
+several variants as measured is taken, and plain O3 where none is faster.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bareflow.compile.cpu import Target, required_features, target_by_name
 from bareflow.compile.frontend import Bitcode, compile_sources
@@ -15,9 +20,11 @@ from bareflow.compile.libc import libc_symbols
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
 from bareflow.errors import LinkError
 from bareflow.image.recipe import Recipe
+from bareflow.profile.values import Profile
 from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
 from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
+from bareflow.trials.freeze import Chosen, TrialRun, choose, program_of
 
 MIB = 1 << 20
 KERNEL_MIB = 4  # loader, kernel, page tables and the snapshot as it is read
@@ -35,6 +42,8 @@ class Frozen:
         bitcode: what it was compiled from.
         target: the CPU it was compiled for.
         compile_ms: CPU time of the compilation in milliseconds; that of the first time, if cached.
+        evidence: JSON: what was specialised and tuned, on which evidence and for what gain; empty without a
+            profile. It is also beside the ELF file, with the suffix .json.
     """
 
     snapshot: bytes
@@ -43,6 +52,7 @@ class Frozen:
     bitcode: Bitcode
     target: Target
     compile_ms: float
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 def freeze(
@@ -52,6 +62,8 @@ def freeze(
     options: Options = DEFAULT_OPTIONS,
     order: Sequence[str] = (),
     cold: Sequence[str] = (),
+    profile: Profile | None = None,
+    trials: TrialRun | None = None,
     progress: Progress | None = None,
 ) -> Frozen:
     """Compile, link and write a recipe's workload as a snapshot.
@@ -62,6 +74,8 @@ def freeze(
         options: compile options other than the tier's own.
         order: functions to place first, hottest first.
         cold: functions to place last: never called in the profile.
+        profile: of this program; it then decides on order and cold functions, and "frozen" is the tier.
+        trials: what to run, and for how long, to find the fastest variant.
         progress: told what is being done.
 
     Raises:
@@ -72,7 +86,12 @@ def freeze(
     say(f"compiling {recipe.name}")
     bitcode = compile_sources(recipe.sources, flags=recipe.flags, name=recipe.name)
     say(f"optimising {recipe.name}")
-    code = compile_program(bitcode, tier=tier, target=target, options=options, cold=cold)
+    evidence: dict[str, Any] = {}
+    if profile is not None or trials is not None:
+        chosen = choose(program_of(bitcode, target, profile), trials, progress=say)
+        code, order, evidence = chosen.code, chosen.order, explain(chosen, profile)
+    else:
+        code = compile_program(bitcode, tier=tier, target=target, options=options, cold=cold)
     say(f"linking {recipe.name}")
     program = link_frozen([code], name=recipe.name, order=order, tier=tier)
     check_memory(recipe, program)
@@ -81,7 +100,20 @@ def freeze(
     elf = cache_dir() / "elf" / f"{program.build_id.hex()}.elf"
     if not elf.exists():
         write_atomic(elf, program.elf)
-    return Frozen(snapshot, elf, program, bitcode, target, code.compile_ms)
+    if evidence:
+        write_atomic(elf.with_suffix(".json"), json.dumps(evidence, indent=1, sort_keys=True).encode() + b"\n")
+    return Frozen(snapshot, elf, program, bitcode, target, code.compile_ms, evidence)
+
+
+def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:
+    """What was done to a program and why, for people and reports."""
+    known = profile or Profile()
+    return {
+        **chosen.evidence,
+        "called": sorted({f.name for f in known.functions.values() if f.all_calls}),
+        "never_called": sorted({f.name for f in known.functions.values()} - {*chosen.order}),
+        "order": list(chosen.order),
+    }
 
 
 def compile_program(

@@ -19,7 +19,7 @@ FORMAT = 2  # raise it when the same facts would be chosen from in another way
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
     """A choice as a JSON value; `describe` repeats it for people."""
-    return {
+    value: dict[str, Any] = {
         "weights": choice.weights,
         "clones": [asdict(clone) for clone in choice.clones],
         "options": asdict(choice.options),
@@ -27,6 +27,8 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "functions": {name: asdict(tuning) for name, tuning in choice.functions.items()},
         "describe": list(choice.describe()),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
+    return plain
 
 
 def choice_from_json(value: Mapping[str, Any]) -> Choice:
