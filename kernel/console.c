@@ -12,6 +12,7 @@ static struct text_mark mark; /* not sent yet, so that neighbours become one */
 void console_init(void) {
     static const uint8_t begin[] = {CONSOLE_MARK >> 16 & 255, CONSOLE_MARK >> 8 & 255, CONSOLE_MARK & 255};
     serial_put(boot.com1, begin, sizeof begin);
+    serial_put(boot.com2, begin, 1); /* parts the first frame from what firmware wrote there */
 }
 
 void console_flush(void) {

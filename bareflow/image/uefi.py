@@ -1,0 +1,56 @@
+"""Builds the UEFI way in: BOOTX64.EFI, a PE program that firmware finds on the EFI system partition."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bareflow import toolchain
+from bareflow.compile.freestanding import FLAGS, _compiler_headers, _digest, _headers
+from bareflow.errors import CompileError, LinkError
+
+TARGET = "x86_64-unknown-uefi"
+
+LINK_FLAGS = (
+    "/subsystem:efi_application",
+    "/entry:efi_main",
+    "/nodefaultlib",
+    "/Brepro",  # no time of ours
+    "/opt:ref",
+    "/opt:icf",
+    "/merge:.rdata=.text",  # firmware loads whole sections: one for what is never written
+)
+
+
+def build_uefi() -> bytes:
+    """Build BOOTX64.EFI, cached by its inputs.
+
+    Raises:
+        CompileError, LinkError: the loader's sources do not build.
+    """
+    root = toolchain.data_root()
+    folder = root / "loader" / "uefi"
+    sources = [folder / "loader.c", root / "runtime" / "fat16.c", root / "runtime" / "crc32.c"]
+    folders = [root / "runtime" / "include", root / "loader" / "common", folder]
+    options = [*FLAGS, "-fshort-wchar", "-flto", "-DFAT16_ROOT_ONLY=1"]
+    digest = _digest([*sources, *_headers(folders)], [TARGET, *options, *LINK_FLAGS])
+    cached = toolchain.cache_dir() / "freestanding" / f"uefi-{digest}" / "BOOTX64.EFI"
+    if not cached.exists():
+        include = [f"-I{path}" for path in folders]
+        with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
+            toolchain.write_atomic(cached, _build(Path(scratch), sources, [*options, *include]))
+    return cached.read_bytes()
+
+
+def _build(scratch: Path, sources: list[Path], options: list[str]) -> bytes:
+    common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(_compiler_headers()), *options]
+    common.append(f"-ffile-prefix-map={toolchain.data_root()}/=")
+    objects = []
+    for source in sources:
+        made = Path(f"{source.stem}.obj")
+        command = toolchain.zig("clang", *common, "-c", source, "-o", made)
+        toolchain.run(command, what=f"compiling {source.name}", error=CompileError, cwd=scratch)
+        objects.append(made)
+    link = toolchain.zig("lld-link", *LINK_FLAGS, "/out:out.efi", *objects)
+    toolchain.run(link, what="linking BOOTX64.EFI", error=LinkError, cwd=scratch)
+    return (scratch / "out.efi").read_bytes()
