@@ -70,9 +70,6 @@ struct choice {
     size_t ahead; /* bytes that a kernel prefetches before it needs them */
 };
 
-/* The variant called `name`; NULL: the one that measures fastest here on a matrix of `type`. */
-bool choose(const char *name, enum gguf_type type, struct choice *choice, struct message *why);
-
 /* Sets choice->ahead to what measures best on matrices too large for any cache. `matrix` gives the nth of
  * `count` matrices of one shape; in and out are scratch. Does nothing if the distance was fixed when built.
  */

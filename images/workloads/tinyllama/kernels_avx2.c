@@ -7,6 +7,7 @@
 #include "cpu.h"
 
 #define LANES 8
+#define FLOATS 8
 #define NAME(x) x##_avx2
 #define NAME_TEXT "avx2"
 #define KERNEL __attribute__((target("avx2,fma,f16c")))

@@ -7,6 +7,7 @@
 #include "cpu.h"
 
 #define LANES 16
+#define FLOATS 16
 #define NAME(x) x##_avx512
 #define NAME_TEXT "avx512"
 #define KERNEL __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))

@@ -4,6 +4,7 @@
 #include "cpu.h"
 
 #define LANES 1
+#define FLOATS 4
 #define NAME(x) x##_scalar
 #define NAME_TEXT "scalar"
 #define KERNEL

@@ -7,6 +7,7 @@
 #include "cpu.h"
 
 #define LANES 4
+#define FLOATS 4
 #define NAME(x) x##_sse
 #define NAME_TEXT "sse"
 #define KERNEL __attribute__((target("sse4.1,ssse3")))

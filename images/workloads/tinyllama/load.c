@@ -12,6 +12,7 @@
 #include "half.h"
 #include "pack.h"
 #include "tensors.h"
+#include "variants.h"
 
 SMALL_BEGIN
 
@@ -147,7 +148,7 @@ static bool load_from(struct reader *r, const char *variant, struct model *model
         return false;
     model->shape.vocabulary = tokenizer->count;
     model->for_chat = has_chat_template(&file);
-    if (!plan_tensors(&plan, model, &file, why) || !choose(variant, model->type, &model->choice, why))
+    if (!plan_tensors(&plan, model, &file, why) || !choose(variant, model, why))
         return false;
     const unsigned lanes = model->choice.kernels->lanes;
     if (!place(r, &plan, lanes, why))

@@ -10,6 +10,7 @@
 #include "chat.h"
 #include "generate.h"
 #include "load.h"
+#include "variants.h"
 
 SMALL_BEGIN
 
@@ -74,7 +75,11 @@ static bool answer_prompt(struct conversation *c, struct message *why) {
         show_ids(prompt, count);
     else if (c->logits != STDOUT_FILENO)
         write_text(STDOUT_FILENO, o->prompt);
-    return generate(c, tokens, why);
+    if (!generate(c, tokens, why))
+        return false;
+    if (!o->variant)
+        choice_show(&c->model.choice);
+    return true;
 }
 
 static bool open_logits(struct conversation *c, struct message *why) {

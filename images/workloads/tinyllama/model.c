@@ -9,6 +9,8 @@
 #include "pack.h"
 #include "turns.h"
 
+SMALL_BEGIN
+
 /* Rows of buffers are whole lines: kernels write MAX_LANES results at a time. */
 static uint32_t padded(uint32_t count) {
     return (count + 63) & ~63u;
@@ -200,7 +202,10 @@ void model_step(const struct model *model, struct state *s, const uint32_t *ids,
     }
     if (!wanted)
         return;
-    memmove(s->x, s->x + (size_t)(count - 1) * s->width, shape->width * sizeof *s->x);
+    if (count > 1)
+        memcpy(s->x, s->x + (size_t)(count - 1) * s->width, shape->width * sizeof *s->x);
     struct batch last = normalised(model, s, model->norm, 1);
     multiply(model, &model->head, &last, s->logits, padded(shape->vocabulary));
 }
+
+SMALL_END

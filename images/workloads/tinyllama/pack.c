@@ -8,6 +8,8 @@
 
 #include "half.h"
 
+SMALL_BEGIN
+
 #define Q6_BLOCK 256
 #define Q6_BYTES 210
 
@@ -166,3 +168,5 @@ void pack_read_row(const struct matrix *m, unsigned lanes, uint32_t row, float *
     for (uint32_t column = 0; column < m->columns; column++)
         out[column] = read_value(m, group, lanes, row % lanes, column);
 }
+
+SMALL_END

@@ -3,9 +3,10 @@
 
 #include "sampler.h"
 
-#include <math.h>
-
 #include "half.h"
+#include "turns.h"
+
+SMALL_BEGIN
 
 bool sampler_open(struct sampler *s, uint32_t vocabulary, struct message *why) {
     struct arena arena;
@@ -63,11 +64,16 @@ static bool most_likely(const float *logits, uint32_t count, uint32_t *id) {
     return finite;
 }
 
+/* e to the power of -distance / temperature; what is too small to matter is nothing. */
+static float chance(float distance, float temperature) {
+    return distance < 30.0f * temperature ? (float)turns_falling((double)distance / temperature) : 0.0f;
+}
+
 /* Chances relative to the most likely token's; all of them add up to the result. */
 static float weigh(struct sampler *s, const float *logits, uint32_t count, float largest) {
     float total = 0;
     for (uint32_t i = 0; i < count; i++) {
-        s->heap[i] = (struct candidate){expf((logits[i] - largest) / s->temperature), i};
+        s->heap[i] = (struct candidate){chance(largest - logits[i], s->temperature), i};
         total += s->heap[i].chance;
     }
     for (uint32_t i = count / 2; i-- > 0;)
@@ -101,3 +107,5 @@ bool sampler_next(struct sampler *s, const float *logits, uint32_t count, uint32
     }
     return true;
 }
+
+SMALL_END

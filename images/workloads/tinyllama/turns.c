@@ -20,8 +20,7 @@ static double logarithm(double x) {
     return 2 * s * sum + n * LN2;
 }
 
-/* e^-x for x of at least 0. */
-static double falling(double x) {
+double turns_falling(double x) {
     const int n = (int)(x / LN2);
     const double rest = n * LN2 - x;
     double sum = 1;
@@ -35,7 +34,7 @@ static double falling(double x) {
 void turns_frequencies(double *frequencies, uint32_t rotated, double base) {
     const double rate = logarithm(base);
     for (uint32_t i = 0; i < rotated / 2; i++)
-        frequencies[i] = falling(rate * 2 * i / rotated);
+        frequencies[i] = turns_falling(rate * 2 * i / rotated);
 }
 
 /* Quarter turns are taken off in two parts, the first so short that its multiples are exact. */

@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* e^-x for x from 0 to 1000. */
+double turns_falling(double x);
+
 /* base^(-2i / rotated) for each pair i. */
 void turns_frequencies(double *frequencies, uint32_t rotated, double base);
 
