@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The disk, whichever there is: in memory, read by the firmware, or virtio-blk; and the FAT16 volume on it.
  */
-#include "kernel.h"
+#include "grow.h"
 
 typedef int (*firmware_read_fn)(uint64_t context, uint64_t lba, uint32_t count, void *buffer);
 
@@ -19,9 +19,11 @@ static bool in_memory(uint64_t lba, uint32_t count) {
 #endif
 
 static int firmware_read(uint64_t lba, uint32_t count, void *buffer) {
+    timer_pause(true);
     low_memory_map(true);
     const int result = ((firmware_read_fn)boot.block_read)(boot.block_context, lba, count, buffer);
     low_memory_map(false);
+    timer_pause(false);
     return result;
 }
 

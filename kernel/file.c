@@ -28,6 +28,10 @@ int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
         return -EBADF;
     if (d->kind == CONSOLE_IN)
         return console_read(bytes, count);
+#ifdef CONFIG_GROW
+    if (d->kind == WIRE)
+        return tty_read(bytes, count);
+#endif
     const int64_t got = file_read(d, bytes, count, d->offset);
     d->offset += got > 0 ? (uint64_t)got : 0;
     return got;
@@ -49,6 +53,10 @@ static unsigned stream_of(uint64_t fd) {
 
 int64_t sys_write(uint64_t fd, const void *bytes, uint64_t count) {
     const unsigned stream = stream_of(fd);
+#ifdef CONFIG_GROW
+    if (!stream && fd < DESCRIPTORS && descriptors[fd] && description_of(fd)->kind == WIRE)
+        return tty_write(bytes, count);
+#endif
     if (!stream)
         return -EBADF;
     console_write(bytes, count, stream);

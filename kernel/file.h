@@ -3,9 +3,9 @@
 #ifndef KERNEL_FILE_H
 #define KERNEL_FILE_H
 
-#include "kernel.h"
+#include "grow.h"
 
-enum kind { FREE, CONSOLE_IN, CONSOLE_OUT, CONSOLE_ERROR, FILE, FOLDER };
+enum kind { FREE, CONSOLE_IN, CONSOLE_OUT, CONSOLE_ERROR, WIRE, FILE, FOLDER };
 
 #define DESCRIPTORS 64
 

@@ -60,11 +60,20 @@
 #define F_SETFL 4
 #define F_DUPFD_CLOEXEC 1030
 
+#define SIGILL 4
+#define SIGTRAP 5
 #define SIGABRT 6
+#define SIGBUS 7
+#define SIGFPE 8
 #define SIGKILL 9
+#define SIGSEGV 11
+#define SIGALRM 14
 #define SIGCHLD 17
 #define SIGCONT 18
+#define SIGSTOP 19
 #define SIGURG 23
+#define SIGVTALRM 26
+#define SIGPROF 27
 #define SIGWINCH 28
 
 #define ARCH_SET_GS 0x1001
@@ -112,6 +121,10 @@ struct timespec {
 struct timeval {
     int64_t seconds;
     int64_t microseconds;
+};
+
+struct itimerval {
+    struct timeval interval, value;
 };
 
 struct iovec {

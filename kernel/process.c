@@ -76,6 +76,7 @@ uint64_t random_word(void) {
     return word;
 }
 
+#ifndef CONFIG_GROW /* which has signal.c */
 #ifdef CONFIG_PROCESS
 static struct sigaction actions[SIGNALS + 1];
 
@@ -112,6 +113,7 @@ int64_t sys_kill(int64_t who, uint64_t number) {
 int64_t sys_tgkill(int64_t group, int64_t who, uint64_t number) {
     return group == 1 ? sys_kill(who, number) : -ESRCH;
 }
+#endif
 
 #ifdef CONFIG_PROCESS
 int64_t sys_eagain(void) {
@@ -122,6 +124,7 @@ int64_t sys_umask(void) {
     return 022;
 }
 
+#ifndef CONFIG_GROW
 int64_t sys_rt_sigaction(uint64_t number, const struct sigaction *wanted, struct sigaction *old) {
     if (!number || number > SIGNALS)
         return -EINVAL;
@@ -151,6 +154,7 @@ int64_t sys_sigaltstack(const uint64_t *wanted, uint64_t *old) {
         memset(old, 0, 24);
     return 0;
 }
+#endif
 
 int64_t sys_futex(const uint32_t *word, uint64_t operation, uint32_t value) {
     const uint64_t command = operation & 127;

@@ -56,6 +56,10 @@ syscall_entry:
     lea     2(%r11,%rax), %rax
     call    *%rax
 4:  mov     %rax, FRAME_RAX_OFFSET(%rsp)
+#ifdef CONFIG_GROW
+    mov     %rsp, %rdi
+    call    signal_leave
+#endif
     jmp     frame_resume
 
 /* A system call that touched a bad address of the workload's is resumed here: rsp = its frame. */
@@ -185,5 +189,11 @@ calls:
 #else
     CALL 13,  zero                      /* rt_sigaction */
     CALL 14,  zero                      /* rt_sigprocmask */
+#endif
+#ifdef CONFIG_GROW
+    CALL 15,  rt_sigreturn
+    CALL 127, rt_sigpending, 1
+    CALL 36,  getitimer, 2
+    CALL 38,  setitimer, 6
 #endif
 calls_end:

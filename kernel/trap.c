@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU exceptions: a page for the stack, -EFAULT for a system call's bad pointer, or the guest's end with a
  * report that the host turns into a symbolised backtrace. */
-#include "kernel.h"
+#include "grow.h"
 #include "x86.h"
 
 #define VECTOR_PROTECTION 13 /* in the kernel: an address that is not canonical */
@@ -73,6 +73,10 @@ void trap_handle(struct frame *frame) {
         return;
     const bool ours = (int64_t)frame->rip < 0,
                theirs = page_fault ? (int64_t)address >= 0 : frame->vector == VECTOR_PROTECTION;
+#ifdef CONFIG_GROW
+    if (!ours && signal_fault(frame, address))
+        return;
+#endif
     if (!workload_runs || !ours || !theirs)
         trap_fatal(frame, address);
     frame->rip = (uint64_t)syscall_fault; /* a system call was given that address */

@@ -2,7 +2,7 @@
 /* The kernel's own frames on COM2 (bareflow/layouts/wire.py): no session, never resent. */
 #include "bareflow/cobs.h"
 #include "bareflow/crc32.h"
-#include "kernel.h"
+#include "grow.h"
 
 #define FRAME_MAX (FRAME_HEADER_SIZEOF + sizeof(union wire_payload) + 4)
 
@@ -18,5 +18,6 @@ void wire_send(unsigned type, size_t size) {
     *(uint32_t *)(bytes + size) = bf_crc32(0, bytes, size);
     size = bf_cobs_encode(bytes, size + 4, out);
     out[size] = 0;
+    tty_break();
     serial_put(boot.com2, out, size + 1);
 }

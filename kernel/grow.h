@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What only a growing image has (CONFIG_GROW): signals, timers that interrupt the workload, the wire as a
+ * file. */
+#ifndef KERNEL_GROW_H
+#define KERNEL_GROW_H
+
+/* Interrupt vectors: the local APIC's timer, and what it delivers where an interrupt went away meanwhile. */
+#define VECTOR_TIMER 0x40
+#define VECTOR_SPURIOUS 0xff
+
+#ifndef __ASSEMBLER__
+#include "kernel.h"
+
+#ifdef CONFIG_GROW
+/* signal.c */
+void signal_raise(unsigned number);                       /* to be delivered when the workload goes on */
+bool signal_fault(struct frame *frame, uint64_t address); /* an exception; false: nobody handles it */
+void signal_leave(struct frame *frame);                   /* before every return to the workload */
+
+/* timer.c */
+bool timer_armed(void);                   /* interrupts are wanted while the workload runs */
+void timer_signal_taken(unsigned number); /* its handler begins: a repeating timer runs again from here */
+void timer_pause(bool paused);            /* around what lets interrupts through: the firmware's disk calls */
+void timer_interrupt(struct frame *frame);
+
+/* tty.c */
+bool tty_named(const char *path);
+int64_t tty_read(uint8_t *bytes, uint64_t count);
+int64_t tty_write(const uint8_t *bytes, uint64_t count);
+void tty_break(void); /* ends the frame that the workload has begun, so that one of ours can follow */
+
+/* interrupt.S */
+extern uint8_t interrupt_timer[], interrupt_spurious[];
+#else
+static inline void timer_pause(bool paused) {
+    (void)paused;
+}
+
+static inline void tty_break(void) {}
+#endif
+#endif
+
+#endif
