@@ -224,6 +224,84 @@ def _slot(one: SplitFunction, tier: str) -> Slot:
     return Slot(one.symbol, one.self_entry if one.recursive else "", target, tier)
 
 
+class GrowthRun:
+    """The host's side of one run, whatever carries the bytes.
+
+    Args:
+        program: from `prepare`.
+        watch: told of tier-ups and of what does not work.
+    """
+
+    def __init__(self, program: Program, watch: Watch | None = None) -> None:
+        self.program = program
+        self.watch = watch or Watch()
+        self.notes: list[str] = []
+        link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
+        self.pump = Pump(link, lambda message: self.session.receive(message.type, message.payload))
+        self.session = GrowthSession(
+            program.base,
+            tuple(program.split.functions.values()),
+            program.service,
+            self.pump.send,
+            branches=program.interpreted.branches,
+            policy=program.policy,
+            on_tier_up=self.watch.tier_up,
+            on_note=self.note,
+        )
+        self._spent, self._began = program.service.compile_ms, time.monotonic()
+        self._total_ms = 0.0
+
+    def note(self, text: str) -> None:
+        """Take one sentence about what does not work."""
+        self.notes.append(text)
+        self.watch.note(text)
+
+    async def serve(self, port: Port) -> None:
+        """Serve the agent until the other side closes, or until cancelled.
+
+        Raises:
+            WireError: from the port, or when the agent speaks another version.
+        """
+        asking = asyncio.create_task(self._ask())
+        try:
+            await self.pump.run(port)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _ask(self) -> None:
+        """Ask for counts again and again, each time when the last round has arrived: a slow line sets its own pace."""
+        while True:
+            await asyncio.sleep(COLLECT_S)
+            self.session.round_done.clear()
+            if self.session.collect():
+                await self.session.round_done.wait()
+
+    def stop_clock(self) -> None:
+        """The program has ended."""
+        self._total_ms = (time.monotonic() - self._began) * 1000
+
+    async def result(self, exit_status: int, output: bytes) -> GrowthResult:
+        """Everything that was seen, once the program has ended."""
+        session, program = self.session, self.program
+        await session.finish()
+        return GrowthResult(
+            exit_status=exit_status,
+            output=output,
+            functions=tuple(_grown(one) for one in session.functions),
+            kept=program.split.kept,
+            tier_ups=tuple(session.tier_ups),
+            compile_ms=program.service.compile_ms - self._spent,
+            total_ms=self._total_ms,
+            prepare_ms=program.prepare_ms,
+            notes=tuple(self.notes),
+            agent=session.collected,
+            tsc_hz=session.tsc_hz,
+            complete=session.ended,
+            profile=session.profile(),
+        )
+
+
 async def grow_native(
     program: Program,
     arguments: Sequence[str] = (),
@@ -241,52 +319,16 @@ async def grow_native(
         watch: told of tier-ups and of what does not work.
         timeout_s: seconds after which it is killed; None: never.
     """
-    watch, notes = watch or Watch(), []
-
-    def note(text: str) -> None:
-        notes.append(text)
-        watch.note(text)
-
-    link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
-    pump = Pump(link, lambda message: session.receive(message.type, message.payload))
-    functions = tuple(program.split.functions.values())
-    session = GrowthSession(
-        program.base,
-        functions,
-        program.service,
-        pump.send,
-        policy=program.policy,
-        on_tier_up=watch.tier_up,
-        on_note=note,
-    )
-    spent, began = program.service.compile_ms, time.monotonic()
+    growth = GrowthRun(program, watch)
     with tempfile.TemporaryFile() as output:
-        status = await _run(program, session, pump, arguments, environment, output.fileno(), timeout_s)
-        total = (time.monotonic() - began) * 1000
+        status = await _run(growth, arguments, environment, output.fileno(), timeout_s)
         output.seek(0)
         printed = output.read()
-    await session.finish()
-    return GrowthResult(
-        exit_status=status,
-        output=printed,
-        functions=tuple(_grown(one) for one in session.functions),
-        kept=program.split.kept,
-        tier_ups=tuple(session.tier_ups),
-        compile_ms=program.service.compile_ms - spent,
-        total_ms=total,
-        prepare_ms=program.prepare_ms,
-        notes=tuple(notes),
-        agent=session.collected,
-        tsc_hz=session.tsc_hz,
-        complete=session.ended,
-        profile=session.profile(),
-    )
+    return await growth.result(status, printed)
 
 
 async def _run(
-    program: Program,
-    session: GrowthSession,
-    pump: Pump,
+    growth: GrowthRun,
     arguments: Sequence[str],
     environment: Mapping[str, str] | None,
     output: int,
@@ -296,11 +338,11 @@ async def _run(
     ours, theirs = socket.socketpair()
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder, ours:
         path = Path(folder) / "base.elf"
-        path.write_bytes(program.base.elf)
+        path.write_bytes(growth.program.base.elf)
         path.chmod(0o755)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                program.bitcode.name,
+                growth.program.bitcode.name,
                 *arguments,
                 executable=path,
                 stdout=output,
@@ -308,8 +350,7 @@ async def _run(
                 env={**os.environ, **(environment or {}), "BAREFLOW_WIRE_FD": str(theirs.fileno())},
             )
         port = Port(ours, "the agent")
-        serving = asyncio.create_task(pump.run(port))
-        asking = asyncio.create_task(_ask(session))
+        serving = asyncio.create_task(growth.serve(port))
         try:
             async with asyncio.timeout(timeout_s):
                 status = await process.wait()
@@ -319,20 +360,11 @@ async def _run(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            for task in (serving, asking):
-                task.cancel()
-            await asyncio.gather(serving, asking, return_exceptions=True)
+            growth.stop_clock()
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
             port.close()
     return status
-
-
-async def _ask(session: GrowthSession) -> None:
-    """Ask for counts again and again, each time when the last round has arrived: a slow line sets its own pace."""
-    while True:
-        await asyncio.sleep(COLLECT_S)
-        session.round_done.clear()
-        if session.collect():
-            await session.round_done.wait()
 
 
 def _grown(one: Growing) -> GrownFunction:
