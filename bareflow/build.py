@@ -97,7 +97,9 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
     """Return the parts of the kernel that an image needs: by its recipe or its program, and for its ways in."""
     features = features_needed(program) if recipe.features is None else recipe.features
     if recipe.features is None and recipe.files:
-        features |= {"files", "virtio"}
+        features |= {"files"}
+        large = sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2  # it may not fit whole
+        features |= {"virtio", "virtio_mmio"} if large and "pvh" in recipe.boot else set()
     return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
 
 

@@ -131,6 +131,10 @@ struct fat16 *volume(void); /* null: no disk, or no file system on it */
 bool virtio_init(void);
 int virtio_read(uint64_t lba, uint32_t count, void *buffer);
 
+/* virtio_mmio.c */
+uint16_t virtio_mmio_init(uint64_t physical);
+void virtio_mmio_notify(void);
+
 /* snapshot.c */
 extern bool workload_runs;
 extern uint64_t stack_size;

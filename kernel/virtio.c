@@ -64,6 +64,12 @@ static uint16_t pci_find(void) {
 
 bool virtio_init(void) {
     port = pci_find();
+#ifdef CONFIG_VIRTIO_MMIO
+    if (!port) {
+        queue_size = virtio_mmio_init(space_physical((uint64_t)queue));
+        return queue_size >= SMALLEST_QUEUE;
+    }
+#endif
     if (!port)
         return false;
     outb(port + STATUS, 0);
@@ -113,7 +119,12 @@ static int transfer(uint64_t lba, uint32_t count, uint8_t *buffer) {
     table[index - 1].flags = DEVICE_WRITES;
     __asm__ volatile("" ::: "memory"); /* x86 keeps the order of writes; the compiler must too */
     available[1] = ++sent;             /* the ring's entries are all 0: the chain's head */
-    outw(port + QUEUE_NOTIFY, 0);
+#ifdef CONFIG_VIRTIO_MMIO
+    if (!port)
+        virtio_mmio_notify();
+    else
+#endif
+        outw(port + QUEUE_NOTIFY, 0);
     while (used[1] != sent)
         pause();
     __asm__ volatile("" ::: "memory");

@@ -63,6 +63,7 @@ KERNEL_FEATURES = {
     "files": "the workload opens and reads the files on the image",
     "ramdisk": "an image in memory, for ways in where no firmware reads the disk; added where one is asked for",
     "virtio": "virtio-blk disks, for machines whose firmware reads none",
+    "virtio_mmio": "the same without PCI: microvm and Firecracker; needs virtio",
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",
     "process": "identity, signals, limits: what larger programs ask at start",

@@ -22,6 +22,7 @@ struct start_info {
 extern struct pvh_header pvh_header;
 static struct memory_range ranges[MAX_RANGES];
 static struct boot_info info;
+static char command_line[4096];
 
 _Noreturn void pvh_fail(void);
 
@@ -69,6 +70,13 @@ static void read_memory_map(const struct start_info *start) {
     add_range(MEM_DISK_PHYS, (pvh_header.disk_size + 4095) & -4096ull, MEMORY_LOADER);
 }
 
+/* The monitor's own may lie in memory that the kernel takes for free. */
+static void copy_command_line(const char *text) {
+    for (uint32_t i = 0; text && i < sizeof command_line - 1 && text[i]; i++)
+        command_line[i] = text[i];
+    info.command_line = (uint64_t)command_line;
+}
+
 /* Called by entry.S with the time stamp of the first instruction. */
 _Noreturn void pvh_main(const struct start_info *start, uint64_t stamp);
 _Noreturn void pvh_main(const struct start_info *start, uint64_t stamp) {
@@ -85,7 +93,7 @@ _Noreturn void pvh_main(const struct start_info *start, uint64_t stamp) {
     boot->kernel_phys = (uint64_t)kernel;
     boot->ramdisk_phys = MEM_DISK_PHYS;
     boot->ramdisk_size = pvh_header.disk_size;
-    boot->command_line = start->command_line;
+    copy_command_line((const char *)start->command_line);
     boot->rsdp = start->rsdp;
     boot->com1 = COM1;
     boot->com2 = COM2;

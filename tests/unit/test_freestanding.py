@@ -73,5 +73,5 @@ def test_a_missing_source_is_named():
 
 
 def test_every_feature_is_described():
-    assert set(freestanding.KERNEL_FEATURES) == {"files", "ramdisk", "virtio", "clock", "memory", "process"}
+    assert set(freestanding.KERNEL_FEATURES) == {"files", "ramdisk", "virtio", "virtio_mmio", "clock", "memory", "process"}
     assert all(freestanding.KERNEL_FEATURES.values())
