@@ -15,6 +15,7 @@ from pathlib import Path
 from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
 from bareflow.errors import CompileError, LinkError
+from bareflow.layouts.memmap import MEMMAP
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
@@ -73,8 +74,13 @@ LIBRARY_CALLS = (
     *("__divti3", "__modti3", "__udivti3", "__umodti3", "__multi3", "__popcountdi2", "__powidf2", "__powisf2"),
     *("__floattidf", "__floatuntidf", "__fixdfti", "__fixunsdfti", "__truncxfhf2", "__muloti4"),
 )
-LINK_FLAGS = ("-m", "elf_x86_64", "-static", "--gc-sections", "--build-id=none", "-z", "noexecstack", "--strip-debug")
-_LINK_FORMAT = 1  # raise it when the same inputs are to give another base
+# At the lowest address that our kernel gives a workload; Linux does not mind.
+BASE_ADDRESS = next(one.value for one in MEMMAP.constants if one.name == "MEM_WORKLOAD_BASE")
+LINK_FLAGS = (
+    *("-m", "elf_x86_64", "-static", "--gc-sections", "--build-id=none", "-z", "noexecstack", "--strip-debug"),
+    f"--image-base={BASE_ADDRESS:#x}",
+)
+_LINK_FORMAT = 2  # raise it when the same inputs are to give another base
 
 
 @dataclass(frozen=True)
