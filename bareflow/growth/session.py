@@ -151,6 +151,7 @@ class GrowthSession:
         policy: when functions rise, and how far.
         on_tier_up: called with every tier-up.
         on_note: called with one sentence about whatever did not work.
+        on_counts: called with all functions when a round of counts has come.
     """
 
     def __init__(
@@ -164,6 +165,7 @@ class GrowthSession:
         policy: Policy | None = None,
         on_tier_up: Callable[[TierUp], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
+        on_counts: Callable[[Sequence[Growing]], None] = lambda _: None,
     ) -> None:
         self.service = service
         self.policy = policy or Policy()
@@ -171,6 +173,7 @@ class GrowthSession:
         self.send = send
         self.on_tier_up = on_tier_up
         self.on_note = on_note
+        self.on_counts = on_counts
         sizes = base.symbols.functions
         self.functions = [
             Growing(index, split, slot.tier, code_bytes=sizes.get(slot.target, (0, 0))[1])
@@ -435,6 +438,7 @@ class GrowthSession:
             self.tsc_hz = (record["tsc"] - self.started["tsc"]) * 1e9 / ns if ns > 10_000_000 else self.tsc_hz
         self.collected = record
         self.round_done.set()
+        self.on_counts(self.functions)
         if self.policy.kind == "breakeven":  # what thresholds cannot say: weigh everybody anew
             for one in self.functions:
                 self.rise(one)

@@ -1,0 +1,190 @@
+"""From sources to a program that is ready to grow: bitcode → base and bodies → a linked base."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bareflow.compile.cpu import Target, target_by_name
+from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.pool import CompilePool
+from bareflow.compile.split import Split, SplitFunction, split_module
+from bareflow.compile.text import module_text
+from bareflow.growth.bytecode import THUNK, Interpreted, interpret
+from bareflow.growth.service import CompileService
+from bareflow.names import remember_names
+from bareflow.profile.decoder import KnownFunction
+from bareflow.profile.values import Profile
+from bareflow.snapshot.base import Base, build_base
+from bareflow.snapshot.slots import GrowthOptions, Slot
+from bareflow.tiering import RISING, Policy
+
+COMPILERS = 2
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program ready to grow.
+
+    Args:
+        bitcode: the whole of it.
+        split: cut into base and bodies.
+        base: linked.
+        interpreted: what can begin in the interpreter, and why the rest cannot.
+        start: function symbol → the tier that it starts at.
+        target: the CPU that its code is for.
+        service: compiles its functions.
+        policy: when they rise; its thresholds are in the base.
+        options: what the agent is told.
+        prepare_ms: time it took to get here.
+    """
+
+    bitcode: Bitcode
+    split: Split
+    base: Base
+    interpreted: Interpreted
+    start: Mapping[str, str]
+    target: Target
+    service: CompileService
+    policy: Policy
+    options: GrowthOptions
+    prepare_ms: float
+
+    @property
+    def functions(self) -> tuple[SplitFunction, ...]:
+        """What can grow, in the order of the base's slots."""
+        return tuple(self.split.functions.values())
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Name → digest of every function that can grow, as `Profile.fit` takes them."""
+        return {one.name: one.digest for one in self.functions}
+
+
+def prepare(
+    sources: Sequence[Path],
+    pool: CompilePool,
+    *,
+    flags: Sequence[str] = (),
+    name: str = "",
+    cpu: str = "native",
+    policy: Policy | None = None,
+    options: GrowthOptions | None = None,
+    tiers: Mapping[str, str] | Profile | None = None,
+    first: str = "interp",
+) -> Program:
+    """Build a growing program.
+
+    Args:
+        sources: as for `compile_sources`.
+        pool: compiler processes; the caller's to close.
+        flags: for clang.
+        name: of the workload.
+        cpu: what the code is for.
+        policy: when functions rise, and how far.
+        options: tick and code cache; its thresholds are taken from the policy.
+        tiers: function symbol → the tier to start at (where an earlier run ended), or that run's profile: what it
+            says of functions whose bodies have not changed.
+        first: where the others start: "interp", or "O0" as what cannot be interpreted does.
+
+    Raises:
+        CompileError, LinkError: as their stages do.
+    """
+    began = time.monotonic()
+    for _ in range(COMPILERS):  # LLVM takes a third of a second to load: meanwhile clang works
+        pool.submit({"op": "host"}, [])
+    bitcode = compile_sources(sources, flags=flags, name=name)
+    split = split_module(module_text(bitcode))
+    target = target_by_name(cpu)
+    service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features)
+    policy = policy or Policy()
+    thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}
+    options = replace(options or GrowthOptions(), thresholds=thresholds)
+    interpreted = interpret(bitcode.name, split) if first == "interp" else Interpreted("", {}, {})
+    if isinstance(tiers, Profile):
+        tiers = tiers_reached(split, tiers)
+    start = start_tiers(split, interpreted, tiers or {})
+    base = _base(bitcode, split, service, options, start, interpreted)
+    took = (time.monotonic() - began) * 1000
+    return Program(bitcode, split, base, interpreted, start, target, service, policy, options, took)
+
+
+def restart(program: Program, tiers: Mapping[str, str]) -> Program:
+    """The same program, its functions starting at other tiers (function symbol → tier): the base is linked anew.
+
+    Raises:
+        CompileError, LinkError: as their stages do.
+    """
+    began = time.monotonic()
+    start = start_tiers(program.split, program.interpreted, tiers)
+    base = _base(program.bitcode, program.split, program.service, program.options, start, program.interpreted)
+    return replace(program, base=base, start=start, prepare_ms=(time.monotonic() - began) * 1000)
+
+
+def start_tiers(split: Split, interpreted: Interpreted, tiers: Mapping[str, str]) -> dict[str, str]:
+    """Function symbol → the tier to start at: as `tiers` says, else the lowest that can run it."""
+    start = {symbol: "interp" if symbol in interpreted.branches else "O0" for symbol in split.functions}
+    for symbol in start.keys() & tiers.keys():
+        start[symbol] = max(start[symbol], tiers[symbol], key=RISING.index)
+    return start
+
+
+def tiers_reached(split: Split, profile: Profile) -> dict[str, str]:
+    """Function symbol → the tier that a profile says it reached; functions with another body are left out."""
+    found = {}
+    for symbol, one in split.functions.items():
+        known = profile.functions.get((one.name, one.digest))
+        if known is not None and known.tier in RISING:
+            found[symbol] = known.tier
+    return found
+
+
+def _base(
+    bitcode: Bitcode,
+    split: Split,
+    service: CompileService,
+    options: GrowthOptions,
+    start: Mapping[str, str],
+    interpreted: Interpreted,
+) -> Base:
+    """Compile what the base needs at the tiers that functions start at, and link it."""
+    objects = [service.compile_text(split.base_text(), "O2").data]
+    plain = [symbol for symbol, tier in start.items() if tier == "O0"]
+    if plain:
+        objects.append(service.compile_text(split.bodies_text(plain), "O0").data)
+    for symbol, tier in start.items():
+        if tier not in ("interp", "O0"):
+            objects.append(service.compile_text(split.body_text(symbol, tier), tier).data)
+    slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
+    bytecode = interpreted.assembly if "interp" in start.values() else ""
+    base = build_base(
+        bitcode.name,
+        slots,
+        objects,
+        aliases=split.aliases,
+        needed=bitcode.undefined,
+        options=options,
+        bytecode=bytecode,
+    )
+    _remember(base, split, interpreted)
+    return base
+
+
+def _remember(base: Base, split: Split, interpreted: Interpreted) -> None:
+    """Keep the names of functions for whoever reads this program's records from a line."""
+    bodies = {one.body: one.name for one in split.functions.values()}
+    remember_names(
+        base.build_id,
+        [
+            KnownFunction(one.name, one.digest, interpreted.branches.get(one.symbol, ()))
+            for one in split.functions.values()
+        ],
+        [(address, size, bodies.get(name, name)) for name, (address, size) in base.symbols.functions.items() if size],
+    )
+
+
+def _slot(one: SplitFunction, tier: str) -> Slot:
+    target = THUNK + one.symbol if tier == "interp" else one.body
+    return Slot(one.symbol, one.self_entry if one.recursive else "", target, tier)
