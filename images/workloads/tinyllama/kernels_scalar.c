@@ -7,7 +7,12 @@
 #define FLOATS 4
 #define NAME(x) x##_scalar
 #define NAME_TEXT "scalar"
+/* Loops over floats cost as much with vectors: they are compiled for size. */
+#ifdef __clang__
+#define KERNEL __attribute__((minsize))
+#else
 #define KERNEL
+#endif
 
 #include "kernels_float.inc"
 
@@ -20,8 +25,11 @@ static float scale_at(const uint8_t *scales, uint32_t index) {
     return half_to_float(half);
 }
 
-static int32_t dot_bytes(const int8_t *w, const int8_t *x, unsigned count) {
+/* `count` MUST be a constant. */
+static inline __attribute__((always_inline)) int32_t dot_bytes(const int8_t *w, const int8_t *x,
+                                                               unsigned count) {
     int32_t sum = 0;
+    UNROLL
     for (unsigned i = 0; i < count; i++) {
         sum += w[i] * x[i];
         PLAIN(sum);
@@ -29,8 +37,16 @@ static int32_t dot_bytes(const int8_t *w, const int8_t *x, unsigned count) {
     return sum;
 }
 
+static KERNEL __attribute__((noinline)) int32_t dot_half(const int8_t *w, const int8_t *x) {
+    int32_t sum = 0;
+    for (unsigned i = 0; i < BLOCK / 2; i++)
+        sum += w[i] * x[i];
+    return sum;
+}
+
 static int32_t dot_nibbles(const uint8_t *w, const int8_t *x) {
     int32_t sum = 0;
+    UNROLL_SOME
     for (unsigned i = 0; i < 16; i++) {
         sum += (w[i] & 15) * x[i] + (w[i] >> 4) * x[i + 16];
         PLAIN(sum);
@@ -38,11 +54,13 @@ static int32_t dot_nibbles(const uint8_t *w, const int8_t *x) {
     return sum;
 }
 
-static float row_f32(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+static KERNEL __attribute__((noinline)) float row_f32(const uint8_t *row, uint32_t columns,
+                                                      const struct batch *in, uint32_t token) {
     return dot_scalar((const float *)row, in->x + (size_t)token * in->stride, columns);
 }
 
-static float row_f16(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+static KERNEL __attribute__((noinline)) float row_f16(const uint8_t *row, uint32_t columns,
+                                                      const struct batch *in, uint32_t token) {
     const float *x = in->x + (size_t)token * in->stride;
     float sum = 0;
     for (uint32_t i = 0; i < columns; i++)
@@ -73,14 +91,14 @@ static float row_q8(const uint8_t *row, uint32_t columns, const struct batch *in
     return sum;
 }
 
-static float row_q6(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
+static KERNEL __attribute__((noinline)) float row_q6(const uint8_t *row, uint32_t columns,
+                                                     const struct batch *in, uint32_t token) {
     const int8_t *x = in->q + (size_t)token * in->stride, *w = (const int8_t *)row;
     const float *scales = in->scales + token * (in->stride / BLOCK);
     float sum = 0;
     for (uint32_t i = 0; i < columns / BLOCK; i++, w += BLOCK, x += BLOCK) {
         const uint8_t *own = row + columns + 4 * (size_t)i;
-        const int32_t part =
-            dot_bytes(w, x, 16) * (int8_t)own[0] + dot_bytes(w + 16, x + 16, 16) * (int8_t)own[1];
+        const int32_t part = dot_half(w, x) * (int8_t)own[0] + dot_half(w + 16, x + 16) * (int8_t)own[1];
         sum += (float)part * (scale_at(own + 2, 0) * scales[i]);
     }
     return sum;

@@ -8,23 +8,22 @@
 
 SMALL_BEGIN
 
-const char options_help[] =
-    "usage: tinyllama [--prompt TEXT | --chat] [options]\n"
-    "  --model PATH        GGUF file (default MODEL.GGUF)\n"
-    "  --prompt TEXT       continue TEXT\n"
-    "  --chat              read prompts from standard input until it ends\n"
-    "  --tokens N          generate at most N tokens (default 64)\n"
-    "  --context N         room for N tokens (default: what is needed)\n"
-    "  --temperature X     0: always the most likely token (default 0)\n"
-    "  --top-k N           of the N most likely tokens (default 40; 0: all)\n"
-    "  --top-p X           of the fewest tokens that reach X together (default 0.95)\n"
-    "  --seed N            for drawing (default 1)\n"
-    "  --variant NAME      scalar, sse, avx2 or avx512 (default: what measures fastest)\n"
-    "  --endless           go on after the end-of-text token\n"
-    "  --ids               print token ids instead of text\n"
-    "  --encode            print the prompt's ids and stop\n"
-    "  --force IDS         take these ids instead of choosing any\n"
-    "  --logits PATH       write each step's logits as 32-bit floats (-: standard output)\n";
+const char options_help[] = "usage: tinyllama [--prompt TEXT | --chat] [options]\n"
+                            "  --model PATH      GGUF file (MODEL.GGUF)\n"
+                            "  --prompt TEXT     continue TEXT\n"
+                            "  --chat            read prompts until input ends\n"
+                            "  --tokens N        generate at most N (64)\n"
+                            "  --context N       room for N tokens\n"
+                            "  --temperature X   0: always the most likely (0)\n"
+                            "  --top-k N         of the N most likely (40; 0: all)\n"
+                            "  --top-p X         of the fewest that reach X (0.95)\n"
+                            "  --seed N          for drawing (1)\n"
+                            "  --variant NAME    scalar, sse, avx2 or avx512\n"
+                            "  --endless         go on after the end of text\n"
+                            "  --ids             print ids, not text\n"
+                            "  --encode          print the prompt's ids only\n"
+                            "  --force IDS       take these ids\n"
+                            "  --logits PATH     write logits (-: standard output)\n";
 
 enum value { FLAG, TEXT, WHOLE, DECIMAL, SEED };
 

@@ -64,6 +64,7 @@ static void sample_fill(void) {
         const uint64_t value = 0x2c2c2c2c2c2c2c2cu ^ ((state ^ state >> 29) & 0x8383838383838383u);
         memcpy((uint8_t *)&sample + at, &value, sizeof value);
     }
+    memset(sample.sums, 0, sizeof sample.sums);
 }
 
 #define HEAD_SIZE 64
