@@ -9,10 +9,12 @@ from __future__ import annotations
 from bareflow.growth.local import grow_native
 from bareflow.growth.program import Program, prepare, restart
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
+from bareflow.growth.run import GrowthRun
 
 __all__ = [
     "GrownFunction",
     "GrowthResult",
+    "GrowthRun",
     "Program",
     "TierFacts",
     "Watch",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,9 @@ from pathlib import Path
 
 from bareflow.errors import MachineError
 from bareflow.growth.program import Program
-from bareflow.growth.result import GrowthResult, Run, Watch
-from bareflow.wire.link import HostLink
-from bareflow.wire.stream import Port, Pump
+from bareflow.growth.result import GrowthResult, Watch
+from bareflow.growth.run import GrowthRun
+from bareflow.wire.stream import Port
 
 GRACE_S = 5.0  # between the program's end and the end of its wire
 
@@ -62,42 +61,39 @@ async def grow_native(
     Raises:
         MachineError: the time is over.
     """
-    link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
-    pump = Pump(link, lambda message: run.session.receive(message.type, message.payload))
-    run = Run(program, pump.send, watch or Watch())
+    run = GrowthRun(program, watch)
     inputs = Inputs(arguments, environment or {}, stdin, folder)
     with tempfile.TemporaryFile() as output:
         try:
-            status = await _serve(run, pump, inputs, output.fileno(), timeout_s)
+            status = await _serve(run, inputs, output.fileno(), timeout_s)
         except TimeoutError:
             await run.session.finish()
             raise MachineError(
                 f"{program.bitcode.name} did not end within {timeout_s:g} s.", "Give --timeout-s more."
             ) from None
         output.seek(0)
-        return await run.end(exit_status=status, output=output.read(), dropped=link.peer_dropped)
+        return await run.result(status, output.read())
 
 
-async def _serve(run: Run, pump: Pump, inputs: Inputs, output: int, timeout_s: float | None) -> int:
+async def _serve(run: GrowthRun, inputs: Inputs, output: int, timeout_s: float | None) -> int:
     """Start the process, serve it, and return its exit status."""
     ours, theirs = socket.socketpair()
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder, ours:
         process = await _start(run.program, inputs, output, theirs, Path(folder))
         port = Port(ours, "the agent")
-        serving = asyncio.create_task(pump.run(port))
-        asking = asyncio.create_task(run.keep_asking())
+        serving = asyncio.create_task(run.serve(port))
         try:
             async with asyncio.timeout(timeout_s):
                 status = await process.wait()
+            run.stop_clock()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(serving, GRACE_S)
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            for task in (serving, asking):
-                task.cancel()
-            await asyncio.gather(serving, asking, return_exceptions=True)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
             port.close()
     return status
 

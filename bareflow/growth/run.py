@@ -1,0 +1,118 @@
+"""One run of a growing program, seen from the host: serves its agent over any port, and sums up when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+
+from bareflow.growth.program import Program
+from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
+from bareflow.growth.session import Growing, GrowthSession
+from bareflow.wire.link import HostLink
+from bareflow.wire.stream import Port, Pump
+
+COLLECT_S = 0.25  # between two requests for counts
+
+
+class GrowthRun:
+    """Serves the agent of one run.
+
+    Args:
+        program: what runs.
+        watch: told of what happens.
+    """
+
+    def __init__(self, program: Program, watch: Watch | None = None) -> None:
+        self.program = program
+        self.watch = watch or Watch()
+        self.notes: list[str] = []
+        self.link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
+        self.pump = Pump(self.link, lambda message: self.session.receive(message.type, message.payload))
+        self.session = GrowthSession(
+            program.base,
+            program.functions,
+            program.service,
+            self.pump.send,
+            branches=program.interpreted.branches,
+            policy=program.policy,
+            on_tier_up=self.watch.tier_up,
+            on_note=self._note,
+            on_counts=self.watch.counts,
+        )
+        self._spent, self._began = program.service.compile_ms, time.monotonic()
+        self._total_ms: float | None = None
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.watch.note(text)
+
+    async def serve(self, port: Port) -> None:
+        """Carry messages until the port closes, and ask for counts meanwhile."""
+        asking = asyncio.create_task(self._keep_asking())
+        try:
+            await self.pump.run(port)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _keep_asking(self) -> None:
+        """Ask again and again, each time when the last round has arrived: a slow line sets its own pace."""
+        while True:
+            await asyncio.sleep(COLLECT_S)
+            self.session.round_done.clear()
+            if self.session.collect():
+                await self.session.round_done.wait()
+
+    def stop_clock(self) -> None:
+        """The program has ended."""
+        self._total_ms = (time.monotonic() - self._began) * 1000
+
+    async def result(self, exit_status: int, output: bytes) -> GrowthResult:
+        """Stop compiling and sum up.
+
+        Args:
+            exit_status: the program's.
+            output: its standard output.
+        """
+        if self._total_ms is None:
+            self.stop_clock()
+        session, program = self.session, self.program
+        await session.finish()
+        profile = session.profile()
+        return GrowthResult(
+            exit_status=exit_status,
+            output=output,
+            functions=tuple(_grown(one) for one in session.functions),
+            kept=program.split.kept,
+            tier_ups=tuple(session.tier_ups),
+            compile_ms=program.service.compile_ms - self._spent,
+            total_ms=self._total_ms or 0.0,
+            prepare_ms=program.prepare_ms,
+            notes=tuple(self.notes),
+            agent=session.collected,
+            tsc_hz=session.tsc_hz,
+            complete=session.ended,
+            profile=replace(profile, dropped=profile.dropped + self.link.peer_dropped),
+        )
+
+
+def _grown(one: Growing) -> GrownFunction:
+    tiers = {
+        tier: TierFacts(times.samples, times.mean, times.median, times.minimum, one.bytes_by_tier.get(tier, 0))
+        for tier, times in one.times.items()
+        if times.mean is not None
+    }
+    last = tiers.get(one.tier) or (list(tiers.values())[-1] if tiers else None)
+    return GrownFunction(
+        one.split.name,
+        one.split.symbol,
+        one.split.digest,
+        one.tier,
+        one.calls,
+        one.self_calls,
+        last.cycles_per_call if last else None,
+        one.code_bytes,
+        tiers,
+    )
