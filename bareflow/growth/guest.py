@@ -1,0 +1,185 @@
+"""Grows a program on a machine of its own: the same base, agent and host as for a process, over COM2.
+
+build_grow_image(program, recipe, out)  the base as the snapshot of an image whose kernel has signals and timers
+grow_guest(program, recipe)             boots it and serves its agent until the machine ends
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from bareflow.compile.cpu import required_features
+from bareflow.compile.freestanding import build_kernel
+from bareflow.growth.program import Program
+from bareflow.growth.result import GrowthResult, Run, Watch
+from bareflow.growth.session import GrowthSession
+from bareflow.image.bios import build_bios
+from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
+from bareflow.image.recipe import Recipe
+from bareflow.machine.channel import ChannelPort
+from bareflow.machine.codemap import Code, CodeMap, Symbol
+from bareflow.machine.crash import with_backtrace
+from bareflow.machine.qemu import QemuMachine
+from bareflow.machine.result import GuestResult
+from bareflow.machine.run import OnText, boot
+from bareflow.machine.spec import MachineSpec
+from bareflow.machine.stdin import Stdin
+from bareflow.machine.symbols import image_code
+from bareflow.snapshot.contents import Function
+from bareflow.snapshot.link import read_program, snapshot_contents
+from bareflow.snapshot.slots import ARENA_SIZE
+from bareflow.snapshot.writer import write_snapshot
+from bareflow.toolchain import cache_dir, write_atomic
+from bareflow.wire.link import HostLink
+from bareflow.wire.stream import Port, Pump
+
+WIRE_DEVICE = "/dev/ttyS1"
+WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
+FEATURES = frozenset({"grow", "files", "memory", "clock", "process"})  # what the agent and its libc ask for
+MIB = 1 << 20
+WINDOW = 4096  # bytes under way to the guest
+HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot
+
+
+@dataclass(frozen=True)
+class GuestGrowth:
+    """One run on a machine.
+
+    Args:
+        growth: what grew; its exit status is the guest's, its output the workload's standard output.
+        guest: what became of the machine; a trap's backtrace knows the code that came while it ran.
+        image: what was booted.
+    """
+
+    growth: GrowthResult
+    guest: GuestResult
+    image: ImageReport
+
+
+def build_grow_image(program: Program, recipe: Recipe, out: Path) -> ImageReport:
+    """Pack a bootable image with a growing program.
+
+    Args:
+        program: from `prepare`, for the recipe's CPU.
+        recipe: of its workload: arguments, environment, files, stack.
+        out: the image file; replaced whole or left as it was.
+
+    Raises:
+        CompileError, LinkError, ImageError: see the stages.
+    """
+    environment = (*recipe.environment, WIRE_VARIABLE)
+    contents = ImageContents(
+        bios=build_bios(),
+        kernel=build_kernel(FEATURES | (recipe.features or frozenset())).binary,
+        snapshot=_snapshot(program, recipe),
+        arguments=encode_arguments((recipe.name, *recipe.arguments), environment),
+        files=recipe.files,
+        image_size=recipe.image_size,
+    )
+    return pack_image(contents, out)
+
+
+def _snapshot(program: Program, recipe: Recipe) -> bytes:
+    """The base as a snapshot; its build id is the agent's, and its function table has the first bodies."""
+    base = program.base
+    write_atomic(cache_dir() / "elf" / f"{base.build_id.hex()}.elf", base.elf)
+    linked = replace(read_program(base.elf, set(), ""), functions=tuple(_first_bodies(program)))
+    features = required_features(program.target, intrinsics=program.bitcode.intrinsics)
+    contents = snapshot_contents(linked, features=features, stack_size=recipe.stack_bytes)
+    return write_snapshot(replace(contents, build_id=base.build_id))
+
+
+def _first_bodies(program: Program) -> list[Function]:
+    known = program.base.symbols.functions
+    named = zip(program.functions, program.base.slots, strict=True)
+    found = [Function(one.name, slot.tier, *known[slot.target]) for one, slot in named if slot.target in known]
+    return sorted((one for one in found if one.size), key=lambda one: one.address)
+
+
+async def grow_guest(
+    program: Program,
+    recipe: Recipe,
+    *,
+    arguments: Sequence[str] | None = None,
+    image: Path | None = None,
+    spec: MachineSpec | None = None,
+    watch: Watch | None = None,
+    stdin: Stdin = None,
+    on_text: OnText | None = None,
+    timeout_s: float | None = None,
+) -> GuestGrowth:
+    """Boot a growing program and grow it until the machine ends.
+
+    Args:
+        program: from `prepare`, for the recipe's CPU.
+        recipe: of its workload.
+        arguments: argv[1] and on instead of the recipe's.
+        image: where to leave the image; None: nowhere.
+        spec: the machine; its image, arguments and environment are replaced. Default: the recipe's memory and more.
+        watch: told of tier-ups and of what does not work.
+        stdin: the workload's standard input.
+        on_text: called with the console's text as it arrives.
+        timeout_s: seconds after which the run is over; None: the spec's.
+
+    Raises:
+        MachineError: QEMU cannot be started. And what `build_grow_image` raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
+        report = build_grow_image(program, recipe, image or Path(folder) / "grow.img")
+        given = spec or MachineSpec(report.image, memory_mib=recipe.memory_mib + HOST_MIB)
+        machine = replace(given, image=report.image, timeout_s=timeout_s or given.timeout_s)
+        if arguments is not None:
+            environment = (*recipe.environment, WIRE_VARIABLE)
+            machine = replace(machine, args=(recipe.name, *arguments), environment=environment)
+        return await _boot(program, machine, report, watch, stdin, on_text)
+
+
+async def _boot(
+    program: Program,
+    spec: MachineSpec,
+    report: ImageReport,
+    watch: Watch | None,
+    stdin: Stdin,
+    on_text: OnText | None,
+) -> GuestGrowth:
+    link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=WINDOW)
+    pump = Pump(link, lambda message: run.session.receive(message.type, message.payload) if message.session else None)
+    run = Run(program, pump.send, watch or Watch())
+
+    async def attend(machine: QemuMachine) -> None:
+        asking = asyncio.create_task(run.keep_asking())
+        try:
+            await pump.run(cast("Port", ChannelPort(machine.wire)))
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    try:
+        guest = await boot(spec, stdin=stdin, on_text=on_text, attend=attend)
+    except BaseException:
+        await run.session.finish()
+        raise
+    guest = _with_blobs(guest, spec.image, run.session)
+    growth = await run.end(exit_status=guest.exit_status, output=guest.stdout, dropped=link.peer_dropped)
+    return GuestGrowth(growth, guest, report)
+
+
+def _with_blobs(guest: GuestResult, image: Path, session: GrowthSession) -> GuestResult:
+    """The result with a trap's backtrace naming code that was published while the program ran, too."""
+    if guest.trap is None or not session.live.blobs:
+        return guest
+    known = image_code(image)
+    names = {one.split.symbol: one.split.name for one in session.functions}
+    blobs = session.live.blobs
+    symbols = [Symbol(names[blob.function], blob.entry, blob.code_size, "workload", blob.tier) for blob in blobs]
+    code = CodeMap(
+        [*known.symbols, *symbols], [*known.code, *(Code(blob.start, blob.data) for blob in blobs)], known.elves
+    )
+    trap = with_backtrace(guest.trap, code)
+    return replace(guest, trap=trap, reason=trap.summary())
