@@ -16,7 +16,8 @@ kernel_header:
     .long   0                           /* file_size and crc32 are filled in after linking */
     .long   kernel_memory_size
     .long   kernel_entry - kernel_header
-    .long   0, 0, 0
+    .long   0, 0
+    .long   kernel_scratch              /* for the packer, whose own header has zero here */
 
 /* State: long mode, rdi = boot info (physical), low 4 GiB mapped 1:1, memory behind the file zeroed. We run at a
  * physical address, so only rip-relative addresses are right until the jump to `high`. */

@@ -20,6 +20,7 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from bareflow import toolchain
+from bareflow.compile import packing
 from bareflow.errors import CompileError, LinkError, ToolError
 from bareflow.layouts.boot import KERNEL_HEADER
 
@@ -115,7 +116,9 @@ def build_freestanding(
 
 
 def build_kernel(features: frozenset[str]) -> Freestanding:
-    """KERNEL.BIN with just the given features, its header's sizes and CRC filled in.
+    """KERNEL.BIN with just the given features: packed, with its header's size and CRC filled in.
+
+    The ELF is of the kernel as it lies in memory once it has unpacked itself.
 
     Raises:
         CompileError, LinkError: as `build_freestanding`.
@@ -124,16 +127,39 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
     lean = [] if "files" in features else ["FAT16_ROOT_ONLY=1"]
     own = sorted((root / "kernel").glob("*.S")) + sorted((root / "kernel").glob("*.c"))
-    sources = [*own, *(root / name for name in shared)]
     built = build_freestanding(
         "kernel",
-        sources,
+        [*own, *(root / name for name in shared)],
         script=root / "kernel" / "kernel.ld",
         flags=("-mcmodel=kernel",),
         defines=[*(f"CONFIG_{feature.upper()}=1" for feature in sorted(features)), *lean],
         include=[root / "loader" / "common", root / "kernel"],
     )
-    return replace(built, binary=_seal_kernel(built.binary))
+    folder = root / "kernel" / "pack"
+    version = _digest([folder / "unpack.S", folder / "unpack.ld", Path(packing.__file__), Path(__file__)], [])
+    packed = built.elf.with_name(f"packed-{version}.bin")
+    if not packed.exists():
+        toolchain.write_atomic(packed, _pack_kernel(built, folder))
+    return replace(built, binary=packed.read_bytes())
+
+
+def _pack_kernel(kernel: Freestanding, folder: Path) -> bytes:
+    """The stub that unpacks the kernel, and the packed kernel."""
+    packed = packing.pack(kernel.binary)
+    header = KERNEL_HEADER.decode(kernel.binary[: KERNEL_HEADER.size])
+    defines = {
+        "STREAM_SIZE": len(packed.data),
+        "BRANCH_LIMIT": packed.branch_limit,
+        "MEMORY_SIZE": header["memory_size"],
+        "SCRATCH": header["reserved"],
+    }
+    stub = build_freestanding(
+        "unpack",
+        [folder / "unpack.S"],
+        script=folder / "unpack.ld",
+        defines=[f"{name}={value}" for name, value in defines.items()],
+    )
+    return _seal_kernel(stub.binary + packed.data)
 
 
 def flat_bytes(elf: bytes) -> bytes:

@@ -62,7 +62,7 @@ def test_the_kernel_is_code_that_nobody_writes_and_data_that_nobody_runs():
 
 
 def test_the_smallest_kernel_leaves_room_for_a_workload():
-    assert len(build_kernel(frozenset()).binary) <= 11_000
+    assert len(build_kernel(frozenset()).binary) <= 8_300
 
 
 def test_the_kernel_is_the_same_from_any_folder_and_cache(tmp_path, monkeypatch):
