@@ -6,8 +6,6 @@ grow_guest(program, recipe)             boots it and serves its agent until the 
 
 from __future__ import annotations
 
-import asyncio
-import random
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +15,8 @@ from typing import cast
 from bareflow.compile.cpu import required_features
 from bareflow.compile.freestanding import build_kernel
 from bareflow.growth.program import Program
-from bareflow.growth.result import GrowthResult, Run, Watch
+from bareflow.growth.result import GrowthResult, Watch
+from bareflow.growth.run import GrowthRun
 from bareflow.growth.session import GrowthSession
 from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
@@ -36,8 +35,7 @@ from bareflow.snapshot.link import read_program, snapshot_contents
 from bareflow.snapshot.slots import ARENA_SIZE
 from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import cache_dir, write_atomic
-from bareflow.wire.link import HostLink
-from bareflow.wire.stream import Port, Pump
+from bareflow.wire.stream import Port
 
 WIRE_DEVICE = "/dev/ttyS1"
 WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
@@ -148,17 +146,10 @@ async def _boot(
     stdin: Stdin,
     on_text: OnText | None,
 ) -> GuestGrowth:
-    link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=WINDOW)
-    pump = Pump(link, lambda message: run.session.receive(message.type, message.payload) if message.session else None)
-    run = Run(program, pump.send, watch or Watch())
+    run = GrowthRun(program, watch, window=WINDOW)
 
     async def attend(machine: QemuMachine) -> None:
-        asking = asyncio.create_task(run.keep_asking())
-        try:
-            await pump.run(cast("Port", ChannelPort(machine.wire)))
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+        await run.serve(cast("Port", ChannelPort(machine.wire)))
 
     try:
         guest = await boot(spec, stdin=stdin, on_text=on_text, attend=attend)
@@ -166,8 +157,7 @@ async def _boot(
         await run.session.finish()
         raise
     guest = _with_blobs(guest, spec.image, run.session)
-    growth = await run.end(exit_status=guest.exit_status, output=guest.stdout, dropped=link.peer_dropped)
-    return GuestGrowth(growth, guest, report)
+    return GuestGrowth(await run.result(guest.exit_status, guest.stdout), guest, report)
 
 
 def _with_blobs(guest: GuestResult, image: Path, session: GrowthSession) -> GuestResult:

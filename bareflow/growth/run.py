@@ -10,7 +10,7 @@ from dataclasses import replace
 from bareflow.growth.program import Program
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
 from bareflow.growth.session import Growing, GrowthSession
-from bareflow.wire.link import HostLink
+from bareflow.wire.link import HostLink, Message
 from bareflow.wire.stream import Port, Pump
 
 COLLECT_S = 0.25  # between two requests for counts
@@ -22,14 +22,15 @@ class GrowthRun:
     Args:
         program: what runs.
         watch: told of what happens.
+        window: bytes under way to the agent.
     """
 
-    def __init__(self, program: Program, watch: Watch | None = None) -> None:
+    def __init__(self, program: Program, watch: Watch | None = None, *, window: int = 1 << 16) -> None:
         self.program = program
         self.watch = watch or Watch()
         self.notes: list[str] = []
-        self.link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=1 << 16)
-        self.pump = Pump(self.link, lambda message: self.session.receive(message.type, message.payload))
+        self.link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=window)
+        self.pump = Pump(self.link, self._take)
         self.session = GrowthSession(
             program.base,
             program.functions,
@@ -43,6 +44,10 @@ class GrowthRun:
         )
         self._spent, self._began = program.service.compile_ms, time.monotonic()
         self._total_ms: float | None = None
+
+    def _take(self, message: Message) -> None:
+        if message.session:  # the kernel's own frames have session 0 and mean nothing to the agent's host
+            self.session.receive(message.type, message.payload)
 
     def _note(self, text: str) -> None:
         self.notes.append(text)
