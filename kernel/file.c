@@ -49,6 +49,12 @@ int64_t sys_close(uint64_t fd) {
 static unsigned stream_of(uint64_t fd) {
     return fd == TEXT_STDOUT || fd == TEXT_STDERR ? (unsigned)fd : 0; /* which are 1 and 2, too */
 }
+
+#ifdef CONFIG_INPUT
+int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
+    return fd ? -EBADF : console_read(bytes, count);
+}
+#endif
 #endif
 
 int64_t sys_write(uint64_t fd, const void *bytes, uint64_t count) {
@@ -88,7 +94,7 @@ int64_t sys_writev(uint64_t fd, const struct iovec *pieces, uint64_t count) {
     return each(fd, pieces, count, write_piece);
 }
 
-#ifdef CONFIG_FILES
+#if defined(CONFIG_FILES) || defined(CONFIG_INPUT)
 int64_t sys_readv(uint64_t fd, const struct iovec *pieces, uint64_t count) {
     return each(fd, pieces, count, sys_read);
 }

@@ -108,9 +108,11 @@ calls:
     CALL 151, zero                      /* mlockall */
     CALL 152, zero                      /* munlockall */
 #endif
-#ifdef CONFIG_FILES
+#if defined(CONFIG_FILES) || defined(CONFIG_INPUT)
     CALL 0,   read, 2
     CALL 19,  readv, 2
+#endif
+#ifdef CONFIG_FILES
     CALL 2,   open, 1
     CALL 257, openat, 2
     CALL 3,   close

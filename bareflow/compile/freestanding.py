@@ -62,6 +62,7 @@ LINK_FLAGS = (
 
 KERNEL_FEATURES = {
     "files": "the workload opens and reads the files on the image",
+    "input": 'the workload reads the console; part of "files" too',
     "ramdisk": "an image in memory, for ways in where no firmware reads the disk; added where one is asked for",
     "virtio": "virtio-blk disks, for machines whose firmware reads none",
     "virtio_mmio": "the same without PCI: microvm and Firecracker; needs virtio",

@@ -27,6 +27,7 @@ CALLERS = {
             readdir readlink readlinkat readv realpath remove rename rewind scandir secs_to_tm select stat
             statx tmpfile truncate ttyname tzset unlink
         """,
+        "input": "read readv stdio_read",
         "clock": """
             clock clock_getres clock_gettime clock_nanosleep ftime gettimeofday nanosleep sleep time
             timedwait timedwait_cp times timespec_get usleep
