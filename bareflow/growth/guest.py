@@ -6,6 +6,7 @@ grow_guest(program, recipe)             boots it and serves its agent until the 
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from bareflow.growth.session import GrowthSession
 from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
 from bareflow.image.recipe import Recipe
+from bareflow.layouts.wire import FRAME_TYPE
 from bareflow.machine.channel import ChannelPort
 from bareflow.machine.codemap import Code, CodeMap, Symbol
 from bareflow.machine.crash import with_backtrace
@@ -35,6 +37,7 @@ from bareflow.snapshot.link import read_program, snapshot_contents
 from bareflow.snapshot.slots import ARENA_SIZE
 from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import cache_dir, write_atomic
+from bareflow.wire.frames import Frame
 from bareflow.wire.stream import Port
 
 WIRE_DEVICE = "/dev/ttyS1"
@@ -148,14 +151,23 @@ async def _boot(
 ) -> GuestGrowth:
     run = GrowthRun(program, watch, window=WINDOW)
 
+    started = asyncio.Event()
+
+    def on_frame(frame: Frame) -> None:
+        if frame.type == FRAME_TYPE["started"]:
+            started.set()
+
     async def attend(machine: QemuMachine) -> None:
-        await run.serve(cast("Port", ChannelPort(machine.wire)))
+        port = ChannelPort(machine.wire)
+        await started.wait()  # a hello that came before would be answered by nobody, and the next one be late
+        await run.serve(cast("Port", port))
 
     try:
-        guest = await boot(spec, stdin=stdin, on_text=on_text, attend=attend)
+        guest = await boot(spec, stdin=stdin, on_text=on_text, on_frame=on_frame, attend=attend)
     except BaseException:
         await run.session.finish()
         raise
+    run.stop_clock()
     guest = _with_blobs(guest, spec.image, run.session)
     return GuestGrowth(await run.result(guest.exit_status, guest.stdout), guest, report)
 
