@@ -129,6 +129,22 @@ def parts_table(document: dict[str, Any]) -> Any:
     return table
 
 
+def shrunk_image(image: str | None, workload: str | None, files: Sequence[str]) -> tuple[Path, Recipe]:
+    """Return the image that growing or freezing a recipe's workload has left.
+
+    Raises:
+        UsageError: there is none.
+    """
+    recipe = choose_recipe(image, workload, files)
+    path = output_folder() / f"{recipe.name}.shrunk.img"
+    if not path.is_file():
+        named = f"--workload {workload}" if workload else f"--image {image or recipe.name}"
+        raise UsageError(
+            f"{recipe.name} has not been frozen yet: there is no {path}.", f"Run ./inv grow {named} first."
+        )
+    return path, recipe
+
+
 def image_to_boot(
     image: str | None, workload: str | None, files: Sequence[str], memory_mib: int = 0
 ) -> tuple[Path, Recipe | None]:
@@ -147,6 +163,7 @@ def image_to_boot(
         "image": HELP_IMAGE + " (classic)",
         "workload": "build this C file or folder first, and boot it",
         "file": "with --workload: pack a file (repeatable)",
+        "shrunk": "the image that grow or freeze has left of a recipe's workload",
         "args": "the workload's arguments, split as a shell splits",
         "timeout-s": "seconds after which the run is ended",
         "memory": "mebibytes of memory (the recipe's, or 128)",
@@ -165,6 +182,7 @@ def boot_qemu(
     image: str | None = None,
     workload: str | None = None,
     file: list[str] | None = None,
+    shrunk: bool = False,
     args: str | None = None,
     timeout_s: float = 120.0,
     memory: int = 0,
@@ -185,7 +203,9 @@ def boot_qemu(
 
     positive("--timeout-s", timeout_s)
     arguments = split_args(args)
-    path, recipe = image_to_boot(image, workload, file or (), memory)
+    path, recipe = (
+        shrunk_image(image, workload, file or ()) if shrunk else image_to_boot(image, workload, file or (), memory)
+    )
     spec = MachineSpec(
         image=path,
         memory_mib=memory or (recipe.memory_mib if recipe else 128),

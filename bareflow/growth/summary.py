@@ -254,8 +254,8 @@ def summary_lines(facts: Mapping[str, Any]) -> list[str]:
         f"development {facts['development_bytes']:,} bytes: LLVM {llvm:,}, growing image {image:,}",
         f"shrunk payload {payload:,} bytes: 1/{share} of that",
         f"boots {facts['boots']}{earlier}; {len(facts['tier_ups'])} tier-ups; {end}",
-        f"compile time {facts['compile_ms']:,.0f} ms of {facts['total_ms']:,.0f} ms, {facts['compile_share']:.2%}: "
-        + f"growing {before:,.0f} ms, freezing {facts['freeze_compile_ms']:,.0f} ms",
+        f"compile time {facts['compile_ms']:,.0f} ms of {facts['total_ms']:,.0f} ms: {facts['compile_share']:.2%}",
+        f"  of it growing {before:,.0f} ms, freezing {facts['freeze_compile_ms']:,.0f} ms",
         f"outputs: {agree}",
         f"profile {facts['profile']}, snapshot {facts['snapshot']}, image {facts['image']}",
     ]

@@ -1,0 +1,245 @@
+"""The tasks that grow a workload and freeze it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke import Exit
+from rich.console import Console
+
+from bareflow.cli.images import choose_recipe, output_folder, parts_table
+from bareflow.cli.progress import steps
+from bareflow.cli.task import emit_json, people, positive, split_args, task
+from bareflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from bareflow.grow import Gardener, Program
+    from bareflow.growth.session import Growing, TierUp
+    from bareflow.image.recipe import Recipe
+
+WIDE = 160  # columns where no terminal says how many it has
+
+
+@task(
+    help={
+        "image": "a recipe's name or a recipe file (classic unless a workload is given)",
+        "workload": "a C file, an LLVM .ll or .bc file, or a folder of them",
+        "file": "a file that the workload reads: PATH or PATH=NAME on the image (repeatable)",
+        "args": "the workload's arguments, split as a shell splits",
+        "stdin": "a file that the workload reads as its standard input",
+        "boots": "most runs; it ends earlier when nothing rises any more (the recipe's)",
+        "native": "run it as a Linux process instead of on a machine",
+        "cpu": "the CPU it is compiled for (the recipe's)",
+        "fresh": "forget the profile of earlier growths",
+        "trials": "seconds for measuring variants of the frozen program natively (0: the profile alone decides)",
+        "accel": "auto, kvm or tcg",
+        "timeout-s": "seconds after which a run is ended",
+        "out": "the folder for profile, snapshot and images (build)",
+    },
+    iterable=("file",),
+)
+def grow(
+    _context: Any,
+    image: str | None = None,
+    workload: str | None = None,
+    file: list[str] | None = None,
+    args: str | None = None,
+    stdin: str | None = None,
+    boots: int = 0,
+    native: bool = False,
+    cpu: str | None = None,
+    fresh: bool = False,
+    trials: float = 0.0,
+    accel: str = "auto",
+    timeout_s: float = 600.0,
+    out: str | None = None,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Run a workload that profiles itself, recompile what is hot while it runs, then freeze it to a small image."""
+    del verbose
+    positive("--timeout-s", timeout_s)
+    if boots < 0:
+        raise UsageError(f"--boots must be above 0, not {boots}.")
+    from bareflow.grow import Places, Settings
+    from bareflow.grow import grow as grow_
+    from bareflow.growth.summary import document, functions_table, summary_lines
+
+    recipe = recipe_of(image, workload, file or (), args, cpu)
+    settings = Settings(
+        boots=boots or None,
+        native=native,
+        fresh=fresh,
+        timeout_s=timeout_s,
+        stdin=typed(stdin),
+        accel=accel,
+        trials=trial_run(recipe, trials, typed(stdin), timeout_s),
+    )
+    places = Places(Path(out) if out else output_folder(), recipe.name)
+    console = people() if json else Console(highlight=False)
+    with shown(recipe.name, console) as gardener:
+        growth = asyncio.run(grow_(recipe, places, settings, gardener))
+    facts = document(growth)
+    if json:
+        emit_json(facts)
+    else:
+        wide = console if console.is_terminal else Console(highlight=False, width=WIDE)
+        wide.print(functions_table(facts["functions"]))
+        for line in summary_lines(facts):
+            console.print(line, markup=False, soft_wrap=True)
+    if growth.difference:
+        sys.stderr.write(f"bareflow: the frozen {recipe.name} differs from the growing one: {growth.difference}\n")
+        sys.stderr.write(f"  It was left as {growth.image}; no snapshot was written.\n")
+        raise Exit(code=2)
+
+
+def recipe_of(
+    image: str | None, workload: str | None, files: Sequence[str], args: str | None, cpu: str | None
+) -> Recipe:
+    """The recipe that a command line means."""
+    recipe = choose_recipe(image, workload, files)
+    given = split_args(args)
+    recipe = recipe if given is None else replace(recipe, arguments=given)
+    return recipe if cpu is None else replace(recipe, cpu=cpu)
+
+
+def typed(stdin: str | None) -> bytes:
+    """What a workload reads as standard input.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if stdin is None:
+        return b""
+    try:
+        return Path(stdin).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--stdin {stdin} cannot be read: {error.strerror}.", "Name a file.") from None
+
+
+def trial_run(recipe: Recipe, seconds: float, stdin: bytes, timeout_s: float) -> Any:
+    """What trials run, if there are to be any."""
+    if seconds < 0:
+        raise UsageError(f"--trials must not be below 0, but is {seconds}.", "0 measures nothing.")
+    if not seconds:
+        return None
+    from bareflow.trials.freeze import TrialRun
+    from bareflow.trials.measure import Workload
+    from bareflow.trials.search import Settings
+
+    load = Workload((recipe.name, *recipe.arguments), stdin, timeout_s)
+    return TrialRun(load, Settings(budget_s=seconds))
+
+
+@contextmanager
+def shown(name: str, console: Console) -> Iterator[Gardener]:
+    """Show a growth: a live table on a terminal, one line a tier-up elsewhere."""
+    from bareflow.growth.summary import tier_up_line
+
+    if console.is_terminal:
+        with _live(name, console) as gardener:
+            yield gardener
+        return
+    from bareflow.grow import Gardener
+    from bareflow.growth.result import Watch
+
+    boots = [0]
+
+    def rose(up: TierUp) -> None:
+        console.print(tier_up_line(boots[0], up), markup=False, soft_wrap=True)
+
+    def boot(number: int, _program: Program) -> None:
+        boots[0] = number
+
+    def note(text: str) -> None:
+        console.print(f"note: {text}", markup=False, soft_wrap=True)
+
+    yield Gardener(Watch(tier_up=rose, note=note), boot=boot)
+
+
+@contextmanager
+def _live(name: str, console: Console) -> Iterator[Gardener]:
+    """Draw a table of functions, renewed with every round of counts."""
+    from rich.live import Live
+
+    from bareflow.grow import Gardener
+    from bareflow.growth.result import Watch
+    from bareflow.growth.summary import live_table, tier_up_line
+
+    state: dict[str, Any] = {"title": name, "boot": 0}
+    most = max(4, console.size.height - 8)
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+
+        def counts(functions: Sequence[Growing]) -> None:
+            live.update(live_table(state["title"], functions, most))
+
+        def rose(up: TierUp) -> None:
+            live.console.print(tier_up_line(state["boot"], up), markup=False)
+
+        def boot(number: int, _program: Program) -> None:
+            state["boot"], state["title"] = number, f"{name}, boot {number}"
+
+        def note(text: str) -> None:
+            live.console.print(f"note: {text}", markup=False)
+
+        yield Gardener(Watch(rose, note, counts), boot=boot, step=lambda text: live.update(f"{name}: {text}"))
+
+
+@task(
+    help={
+        "image": "a recipe's name or a recipe file (classic unless a workload is given)",
+        "workload": "a C file, an LLVM .ll or .bc file, or a folder of them",
+        "file": "pack a file: PATH or PATH=NAME on the image (repeatable)",
+        "args": "the arguments the image is started with",
+        "cpu": "the CPU it is compiled for (the recipe's)",
+        "profile": "the profile, binary or JSON (build/NAME.profile)",
+        "out": "the folder for snapshot and image (build)",
+    },
+    iterable=("file",),
+)
+def freeze(
+    _context: Any,
+    image: str | None = None,
+    workload: str | None = None,
+    file: list[str] | None = None,
+    args: str | None = None,
+    cpu: str | None = None,
+    profile: str | None = None,
+    out: str | None = None,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Freeze a workload with a saved profile, without a machine: the same profile gives the same bytes."""
+    del verbose
+    from bareflow.grow import Places, shrink
+    from bareflow.profile.store import load_profile
+
+    recipe = recipe_of(image, workload, file or (), args, cpu)
+    places = Places(Path(out) if out else output_folder(), recipe.name)
+    source = Path(profile) if profile else places.profile
+    known = load_profile(source)
+    with steps() as on_step:
+        frozen, report = shrink(recipe, known, places, step=on_step)
+    facts = {
+        **report.as_dict(),
+        "snapshot": str(places.snapshot),
+        "snapshot_bytes": len(frozen.snapshot),
+        "profile": str(source),
+        "boots": known.boots,
+        "evidence": str(frozen.elf.with_suffix(".json")),
+    }
+    if json:
+        emit_json(facts)
+        return
+    console = people()
+    console.print(parts_table(facts))
+    console.print(f"{places.snapshot} and {places.image}, from {source}", markup=False, soft_wrap=True)
+
+
+TASKS = [grow, freeze]
