@@ -32,6 +32,7 @@ moved:
     lea     stream(%rip), %rsi
     lea     bit(%rip), %rbx
     mov     $0x80, %al
+    or      $-1, %rdx
 literals:
     call    gamma
     rep movsb
