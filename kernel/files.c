@@ -61,6 +61,7 @@ static int64_t wire_open(void) {
     description_of(0);
     if (descriptors[DESCRIPTORS - 1] || descriptions[DESCRIPTORS - 1].users)
         return -EMFILE;
+    tty_open();
     descriptions[DESCRIPTORS - 1] = (struct description){.kind = WIRE};
     return descriptor_make(DESCRIPTORS - 1, DESCRIPTORS - 1);
 }
@@ -234,9 +235,14 @@ int64_t sys_fcntl(uint64_t fd, uint64_t command, uint64_t value) {
         return value < DESCRIPTORS ? duplicate(fd, value) : -EINVAL;
     case F_GETFL:
         return d->kind == CONSOLE_OUT || d->kind == CONSOLE_ERROR;
+    case F_SETFL:
+#ifdef CONFIG_GROW
+        if (d->kind == WIRE)
+            tty_announce(value & O_ASYNC);
+#endif
+        return 0;
     case F_GETFD:
     case F_SETFD:
-    case F_SETFL:
         return 0;
     default:
         return -EINVAL;

@@ -4,8 +4,10 @@
 #ifndef KERNEL_GROW_H
 #define KERNEL_GROW_H
 
-/* Interrupt vectors: the local APIC's timer, and what it delivers where an interrupt went away meanwhile. */
+/* Interrupt vectors: the local APIC's timer, COM2, and what it delivers where an interrupt went away
+ * meanwhile. */
 #define VECTOR_TIMER 0x40
+#define VECTOR_WIRE 0x41
 #define VECTOR_SPURIOUS 0xff
 
 #ifndef __ASSEMBLER__
@@ -21,16 +23,25 @@ void signal_leave(struct frame *frame);                   /* before every return
 bool timer_armed(void);                   /* interrupts are wanted while the workload runs */
 void timer_signal_taken(unsigned number); /* its handler begins: a repeating timer runs again from here */
 void timer_pause(bool paused);            /* around what lets interrupts through: the firmware's disk calls */
-void timer_interrupt(struct frame *frame);
+void interrupt_handle(struct frame *frame);
+
+bool ioapic_route(unsigned line,
+                  unsigned vector); /* an ISA interrupt to this processor; false: it cannot be */
 
 /* tty.c */
+#define TTY_LINE 3 /* COM2's */
 bool tty_named(const char *path);
+void tty_open(void);
+void tty_interrupts_on(void);
+void tty_interrupt(void);
+void tty_pause(bool paused);
+void tty_announce(bool on); /* SIGIO when a frame has come */
 int64_t tty_read(uint8_t *bytes, uint64_t count);
 int64_t tty_write(const uint8_t *bytes, uint64_t count);
 void tty_break(void); /* ends the frame that the workload has begun, so that one of ours can follow */
 
 /* interrupt.S */
-extern uint8_t interrupt_timer[], interrupt_spurious[];
+extern uint8_t interrupt_timer[], interrupt_wire[], interrupt_spurious[];
 #else
 static inline void timer_pause(bool paused) {
     (void)paused;

@@ -8,14 +8,18 @@
     .section .text.entry, "ax"
 
 /* State: rip, cs, rflags, rsp, ss pushed by the CPU. */
-    .globl  interrupt_timer, interrupt_spurious
+    .globl  interrupt_timer, interrupt_wire, interrupt_spurious
+interrupt_wire:
+    push    $0
+    push    $VECTOR_WIRE
+    jmp     1f
 interrupt_timer:
     push    $0
     push    $VECTOR_TIMER
-    cld
+1:  cld
     call    frame_push
     mov     %rsp, %rdi
-    call    timer_interrupt
+    call    interrupt_handle
     jmp     frame_resume
 
 interrupt_spurious:

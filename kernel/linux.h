@@ -45,6 +45,7 @@
 #define O_CREAT 0100
 #define O_EXCL 0200
 #define O_TRUNC 01000
+#define O_ASYNC 020000
 #define O_DIRECTORY 0200000
 #define AT_FDCWD (-100)
 #define AT_EMPTY_PATH 0x1000
@@ -75,6 +76,7 @@
 #define SIGVTALRM 26
 #define SIGPROF 27
 #define SIGWINCH 28
+#define SIGIO 29
 
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002

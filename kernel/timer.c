@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Interval timers: the only interrupts there are, from the local APIC, and only while the workload runs.
- * System calls and traps run to their end with interrupts off. Source: SDM volume 3, chapter 11. */
+/* Interval timers: the interrupts there are, from the local APIC's timer and COM2, come only while the
+ * workload runs. System calls and traps run to their end with interrupts off. Source: SDM volume 3,
+ * chapter 11. */
 #ifdef CONFIG_GROW
 #include "grow.h"
 #include "x86.h"
@@ -11,6 +12,9 @@
 #define X2APIC_MSR 0x800u
 #define LEAF1_EDX_APIC (1u << 9)
 #define WINDOW_PAGE 511 /* the last that the kernel's page table maps: the APIC's registers */
+#define IOAPIC_PAGE 510
+#define IOAPIC_BASE 0xfec00000ull /* where every PC has the first */
+#define IOAPIC_VERSION 1
 #define PTE_UNCACHED 0x18ull
 
 enum {
@@ -75,6 +79,7 @@ static void gates_init(void) {
     __asm__ volatile("sidt %0" : "=m"(table));
     memcpy(gates, table.base, table.limit + 1u);
     gate_set(VECTOR_TIMER, interrupt_timer);
+    gate_set(VECTOR_WIRE, interrupt_wire);
     gate_set(VECTOR_SPURIOUS, interrupt_spurious);
     table.limit = sizeof gates - 1;
     table.base = gates;
@@ -120,6 +125,7 @@ static bool timer_init(void) {
     if (apic_counts) {
         pic_mask();
         apic_write(TIMER, VECTOR_TIMER);
+        tty_interrupts_on();
     }
     return apic_counts;
 }
@@ -150,11 +156,8 @@ static void program(void) {
     apic_write(INITIAL, counts > ~0u ? ~0u : (uint32_t)counts);
 }
 
-void timer_interrupt(struct frame *frame) {
+static void expire(void) {
     const uint64_t now = rdtsc();
-    apic_write(END_OF_INTERRUPT, 0);
-    if (draining)
-        return;
     for (unsigned i = 0; i < TIMERS; i++)
         if (timers[i].running && timers[i].next <= now) {
             timers[i].running = false;
@@ -162,7 +165,33 @@ void timer_interrupt(struct frame *frame) {
             signal_raise(signals[i]);
         }
     program();
+}
+
+void interrupt_handle(struct frame *frame) {
+    apic_write(END_OF_INTERRUPT, 0);
+    if (draining)
+        return;
+    if (frame->vector == VECTOR_WIRE)
+        tty_interrupt();
+    else
+        expire();
     signal_leave(frame);
+}
+
+/* Redirection entries are two registers each, from 0x10 on; the upper one names the processor. */
+bool ioapic_route(unsigned line, unsigned vector) {
+    volatile uint32_t *const window = (void *)(kernel_start + IOAPIC_PAGE * PAGE_SIZE);
+    kernel_pt[IOAPIC_PAGE] = IOAPIC_BASE | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_NX;
+    flush_translations();
+    window[0] = IOAPIC_VERSION;
+    const uint32_t version = window[4];
+    if (version == ~0u || (version >> 16 & 255) < line)
+        return false;
+    window[0] = 0x11 + 2 * line;
+    window[4] = cpuid(1, 0).ebx & 0xff000000;
+    window[0] = 0x10 + 2 * line;
+    window[4] = vector; /* edge, active high, fixed */
+    return true;
 }
 
 void timer_signal_taken(unsigned number) {
@@ -182,9 +211,11 @@ void timer_pause(bool paused) {
     if (!paused) {
         pic_mask();
         apic_write(TIMER, VECTOR_TIMER);
+        tty_pause(false);
         program();
         return;
     }
+    tty_pause(true);
     apic_write(INITIAL, 0);
     apic_write(TIMER, TIMER_MASKED | VECTOR_TIMER);
     draining = true; /* what has come already is taken here, and comes again afterwards */

@@ -42,7 +42,7 @@ from bareflow.wire.stream import Port
 
 WIRE_DEVICE = "/dev/ttyS1"
 WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
-FEATURES = frozenset({"grow", "files", "memory", "clock", "process"})  # what the agent and its libc ask for
+FEATURES = frozenset({"grow", "files", "input", "memory", "clock", "process"})  # what the agent and its libc ask for
 MIB = 1 << 20
 WINDOW = 4096  # bytes under way to the guest
 HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot

@@ -105,13 +105,24 @@ static void handler(int number, void *info, void *context) {
     on_tick(*(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP));
 }
 
+/* A device says by SIGIO when something has come: then a tick need not wait for its time. */
+static void announce(void) {
+    if (is_socket || port < 0)
+        return; /* a socket would signal for every byte that the host has taken, too */
+    SYS3(SYS_FCNTL, port, SYS_F_SETOWN, SYS3(SYS_GETPID, 0, 0, 0));
+    SYS3(SYS_FCNTL, port, SYS_F_SETFL, SYS_O_RDWR | SYS_O_NONBLOCK | SYS_O_ASYNC);
+}
+
 int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
     on_tick = tick;
     struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
-    struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, 0};
-    if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0)
+    struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, SYS_TICK_SIGNALS};
+    if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0 ||
+        sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0)
         return -1;
-    return sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0 ? -1 : 0;
+    if (sys_call(SYS_RT_SIGACTION, SYS_SIGIO, (uint64_t)&action, 0, 8, 0, 0) == 0)
+        announce();
+    return 0;
 }
 
 int bf_timer_start(uint32_t first, uint32_t us) {

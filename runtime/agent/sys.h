@@ -16,14 +16,19 @@
 #define SYS_MUNMAP 11
 #define SYS_RT_SIGACTION 13
 #define SYS_SETITIMER 38
+#define SYS_GETPID 39
 #define SYS_SENDTO 44
 #define SYS_RECVFROM 45
+#define SYS_FCNTL 72
 #define SYS_SIGALTSTACK 131
 #define SYS_CLOCK_GETTIME 228
 
 #define SYS_O_RDWR 2
 #define SYS_O_NOCTTY 0x100
 #define SYS_O_NONBLOCK 0x800
+#define SYS_O_ASYNC 0x2000
+#define SYS_F_SETFL 4
+#define SYS_F_SETOWN 8
 #define SYS_EAGAIN (-11)
 #define SYS_EINTR (-4)
 #define SYS_MSG_QUIET 0x4040 /* MSG_DONTWAIT | MSG_NOSIGNAL */
@@ -35,8 +40,10 @@
 #define SYS_MAP_32BIT 0x40
 #define SYS_MAP_FIXED_NOREPLACE 0x100000
 #define SYS_SIGALRM 14
-#define SYS_SA_FLAGS 0x1c000000 /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
-#define SYS_UCONTEXT_RIP 168    /* offset of uc_mcontext.gregs[REG_RIP] */
+#define SYS_SIGIO 29
+#define SYS_TICK_SIGNALS (1ull << 13 | 1ull << 28) /* neither interrupts the other */
+#define SYS_SA_FLAGS 0x1c000000                    /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
+#define SYS_UCONTEXT_RIP 168                       /* offset of uc_mcontext.gregs[REG_RIP] */
 
 struct sys_sigaction {
     void (*handler)(int, void *, void *);
