@@ -11,9 +11,10 @@ SMALL_BEGIN
 
 volatile sig_atomic_t interrupted;
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(const struct conversation *c) {
     struct timespec time;
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &time); /* libc's way looks for a vDSO: a kilobyte of code */
+    syscall(SYS_clock_gettime, c->options->cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC,
+            &time); /* libc's way looks for a vDSO: a kilobyte of code */
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
@@ -67,10 +68,10 @@ static void show_rates(const struct conversation *c, uint32_t prompt, uint64_t p
 bool generate(struct conversation *c, uint32_t tokens, struct message *why) {
     const char *forced = c->options->force;
     const uint32_t prompt = c->count - c->seen;
-    const uint64_t start = now_ns();
+    const uint64_t start = now_ns(c);
     uint64_t first = 0, steps = 0;
     pass_on(c);
-    first = now_ns();
+    first = now_ns(c);
     while (tokens-- && !interrupted) {
         uint32_t id;
         if (!choose_next(c, &forced, &id, why))
@@ -84,7 +85,7 @@ bool generate(struct conversation *c, uint32_t tokens, struct message *why) {
         pass_on(c);
         steps++;
     }
-    const uint64_t end = now_ns();
+    const uint64_t end = now_ns(c);
     if (c->logits != STDOUT_FILENO)
         write_text(STDOUT_FILENO, "\n");
     show_rates(c, prompt, first - start, (uint32_t)steps, end - first);

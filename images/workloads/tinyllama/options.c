@@ -20,6 +20,7 @@ const char options_help[] = "usage: tinyllama [--prompt TEXT | --chat] [options]
                             "  --seed N          for drawing (1)\n"
                             "  --variant NAME    scalar, sse, avx2 or avx512\n"
                             "  --endless         go on after the end of text\n"
+                            "  --cpu-time        tokens per second of CPU time\n"
                             "  --ids             print ids, not text\n"
                             "  --encode          print the prompt's ids only\n"
                             "  --force IDS       take these ids\n"
@@ -46,6 +47,7 @@ static const struct {
     {"--chat", FLAG, offsetof(struct options, chat)},
     {"--endless", FLAG, offsetof(struct options, endless)},
     {"--ids", FLAG, offsetof(struct options, ids)},
+    {"--cpu-time", FLAG, offsetof(struct options, cpu_time)},
     {"--encode", FLAG, offsetof(struct options, encode)},
     {"--help", FLAG, offsetof(struct options, help)},
 };

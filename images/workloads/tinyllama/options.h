@@ -9,7 +9,7 @@
 struct options {
     const char *model, *prompt, *variant, *force, *logits;
     uint32_t tokens, context;
-    bool tokens_given, chat, ids, encode, endless, help;
+    bool tokens_given, chat, ids, encode, endless, cpu_time, help;
     struct sampler sampler;
 };
 
