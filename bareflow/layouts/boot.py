@@ -73,7 +73,8 @@ PVH_HEADER = Record(
 
 MEMORY_RANGE = Record(
     "memory_range",
-    "One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds.",
+    "One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds. "
+    "What the loader still uses, the kernel image, and a disk or snapshot in memory are in MEMORY_LOADER ranges.",
     (
         Field("base", "u64", "physical address"),
         Field("length", "u64", "bytes"),
@@ -93,7 +94,11 @@ BOOT_INFO = Record(
         Field("memory_count", "u32", "number of memory ranges"),
         Field("memory_map", "u64", "array of memory_range"),
         Field("kernel_phys", "u64", "where KERNEL.BIN was put"),
-        Field("block_read", "u64", "function (context, lba, count, physical buffer) -> 0 or error; 0: none"),
+        Field(
+            "block_read",
+            "u64",
+            "function (context, lba, any count, mapped buffer) -> 0 or error; 0: none",
+        ),
         Field("block_context", "u64", "its first argument"),
         Field(
             "ramdisk_phys",
@@ -112,7 +117,11 @@ BOOT_INFO = Record(
         Field("framebuffer_format", "u32", "0: blue lowest, 1: red lowest"),
         Field("com1", "u16", "I/O port of the text console; 0: none"),
         Field("com2", "u16", "I/O port of the wire; 0: none"),
-        Field("block_max_sectors", "u32", "most sectors in one block_read"),
+        Field(
+            "block_max_sectors",
+            "u32",
+            "most sectors that block_read takes in one call",
+        ),
         Field("stamps", "u64", "TSC at STAMP_…; 0: not reached", 8),
     ),
 )

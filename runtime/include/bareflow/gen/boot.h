@@ -54,7 +54,7 @@
 #define PVH_HEADER_ENTRY_OFFSET 24
 #define PVH_HEADER_SIZEOF 32
 
-/* One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds. */
+/* One range of physical memory. Ranges may come in any order; where two overlap the less usable one holds. What the loader still uses, the kernel image, and a disk or snapshot in memory are in MEMORY_LOADER ranges. */
 #define MEMORY_RANGE_BASE_OFFSET 0
 #define MEMORY_RANGE_LENGTH_OFFSET 8
 #define MEMORY_RANGE_KIND_OFFSET 16
@@ -148,7 +148,7 @@ struct boot_info {
     uint32_t memory_count; /* number of memory ranges */
     uint64_t memory_map; /* array of memory_range */
     uint64_t kernel_phys; /* where KERNEL.BIN was put */
-    uint64_t block_read; /* function (context, lba, count, physical buffer) -> 0 or error; 0: none */
+    uint64_t block_read; /* function (context, lba, any count, mapped buffer) -> 0 or error; 0: none */
     uint64_t block_context; /* its first argument */
     uint64_t ramdisk_phys; /* the disk in memory; below the partition only in name; 0: none */
     uint64_t ramdisk_size; /* bytes of it that are in memory; the rest is on a virtio disk, if anywhere */
@@ -163,7 +163,7 @@ struct boot_info {
     uint32_t framebuffer_format; /* 0: blue lowest, 1: red lowest */
     uint16_t com1; /* I/O port of the text console; 0: none */
     uint16_t com2; /* I/O port of the wire; 0: none */
-    uint32_t block_max_sectors; /* most sectors in one block_read */
+    uint32_t block_max_sectors; /* most sectors that block_read takes in one call */
     uint64_t stamps[8]; /* TSC at STAMP_…; 0: not reached */
 };
 _Static_assert(offsetof(struct boot_info, magic) == BOOT_INFO_MAGIC_OFFSET, "magic");
