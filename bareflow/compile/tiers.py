@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from bareflow.compile.cpu import FEATURES, TUNING, Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.pool import DEADLINE_S, CompilePool, WorkerFailure, default_pool
-from bareflow.compile.worker import SPEED
+from bareflow.compile.worker import GLOBAL_OPTIONS, SPEED
 from bareflow.errors import CompileError, UsageError
 from bareflow.layouts.snapshot import TIER
 
@@ -38,7 +38,7 @@ class Options:
         contract: let `a * b + c` become one fused operation where the source allows it.
         features: switches on top of the target's, for instance "+prefer-no-gather"; they must not
             need a CPU that the target does not have.
-        llvm: LLVM's global options, "-align-loops=32"; they cost a process of their own.
+        llvm: LLVM's global options, "-unroll-threshold=1200"; "-slp-threshold" is ours already.
     """
 
     opt: int | None = None
@@ -122,12 +122,13 @@ def compile_object(
         "sections": sections,
         "cold": sorted(cold),
         "own_features": bitcode.own_features,
+        "llvm": list(options.global_options),
     }
     pool = pool or default_pool()
     try:
-        reply, blobs = pool.request(message, [bitcode.data], deadline_s=deadline_s, llvm_options=options.global_options)
+        reply, blobs = pool.request(message, [bitcode.data], deadline_s=deadline_s)
     except WorkerFailure as failure:
-        function = _blame(bitcode, message, options, pool, deadline_s, failure)
+        function = _blame(bitcode, message, pool, deadline_s, failure)
         raise _compiler_died(bitcode, function, failure) from None
     if "error" in reply:
         raise CompileError(f"{bitcode.name} is not LLVM IR that can be compiled.", detail=reply["error"])
@@ -149,7 +150,7 @@ def _check_features(options: Options, target: Target) -> None:
 
 def object_key(bitcode: Bitcode, tier: str, target: Target, options: Options, extra: object = None) -> str:
     """Digest of everything that decides an object's bytes; the compile cache's key."""
-    parts = [bitcode.digest, tier, target.cpu, target.features, dataclasses.asdict(options), extra]
+    parts = [bitcode.digest, tier, target.cpu, target.features, dataclasses.asdict(options), GLOBAL_OPTIONS, extra]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -165,7 +166,6 @@ def _compiler_died(bitcode: Bitcode, function: str | None, failure: WorkerFailur
 def _blame(
     bitcode: Bitcode,
     message: dict[str, object],
-    options: Options,
     pool: CompilePool,
     deadline_s: float,
     failure: WorkerFailure,
@@ -178,12 +178,7 @@ def _blame(
     def dies(only: list[str]) -> bool:
         trial = {**message, "only": only, "keep": None, "sections": False}
         try:
-            pool.request(
-                trial,
-                [bitcode.data],
-                deadline_s=min(deadline_s, TRIAL_S),
-                llvm_options=options.global_options,
-            )
+            pool.request(trial, [bitcode.data], deadline_s=min(deadline_s, TRIAL_S))
         except WorkerFailure:
             return True
         return False
