@@ -69,8 +69,10 @@ class Program:
         text = with_tuning(text, choice.tuning, choice.functions)
         return specialise(text, choice.clones) if choice.clones else text
 
-    def compile(self, choice: Choice = PLAIN, pool: CompilePool | None = None) -> ObjectCode:
-        """The whole program's object.
+    def compile(
+        self, choice: Choice = PLAIN, pool: CompilePool | None = None, *, deadline_s: float | None = None
+    ) -> ObjectCode:
+        """The whole program's object; a trial has a deadline of its own, and nobody asks why it failed.
 
         Raises:
             CompileError: see `compile_object`.
@@ -94,5 +96,6 @@ class Program:
             sections=True,
             cold=self.cold,
             pool=pool,
-            deadline_s=DEADLINE_S,
+            deadline_s=deadline_s or DEADLINE_S,
+            blame=deadline_s is None,
         )

@@ -88,6 +88,7 @@ def compile_object(
     cold: Iterable[str] = (),
     pool: CompilePool | None = None,
     deadline_s: float = DEADLINE_S,
+    blame: bool = True,
 ) -> ObjectCode:
     """Compile a module at a tier.
 
@@ -102,6 +103,7 @@ def compile_object(
         cold: with `sections`, functions that go to the cold end.
         pool: where to compile; default one process of the command's own.
         deadline_s: seconds after which the compiler counts as hung.
+        blame: find the function that a compiler dies on, which takes several more attempts.
 
     Raises:
         UsageError: no such tier.
@@ -128,7 +130,7 @@ def compile_object(
     try:
         reply, blobs = pool.request(message, [bitcode.data], deadline_s=deadline_s)
     except WorkerFailure as failure:
-        function = _blame(bitcode, message, pool, deadline_s, failure)
+        function = _blame(bitcode, message, pool, deadline_s, failure) if blame else None
         raise _compiler_died(bitcode, function, failure) from None
     if "error" in reply:
         raise CompileError(f"{bitcode.name} is not LLVM IR that can be compiled.", detail=reply["error"])

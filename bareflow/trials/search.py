@@ -22,9 +22,11 @@ from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import link_executable
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
 
-SCREEN_ROUNDS = 3
-DECIDE_ROUNDS = 9
-FINAL_ROUNDS = 11
+# Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
+ROUNDS = ((0.12, (3, 9, 11)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
+BUILD_S = 0.3  # about what building and checking a candidate takes, its run not counted
+SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
+COMPILE_S = 20.0  # of one candidate: some options make LLVM run for ever on some programs
 PROMISING = 0.985  # a screening ratio that deserves a closer look
 TOO_SHORT_S = 20e-6  # of a training run: below it nothing can be measured
 
@@ -91,14 +93,14 @@ class _Search:
     say: Progress
     until: float
     runs: int = 1
+    once_s: float = 0.0
     expected: Outcome = field(default_factory=lambda: Outcome(0, b""))
     findings: list[Finding] = field(default_factory=list)
     known: dict[bytes, Path] = field(default_factory=dict)
 
     def build(self, choice: Choice) -> _Built:
         """Compile and link; equal objects share an executable."""
-        pool = self.pool if choice.options.global_options else None
-        code = self.program.compile(choice, pool)
+        code = self.program.compile(choice, self.pool, deadline_s=None if choice == PLAIN else COMPILE_S)
         path = self.known.get(code.data)
         if path is None:
             path = self.folder / f"trial-{len(self.known)}"
@@ -131,16 +133,28 @@ class _Search:
         return compare(paths, "base", self.load, rounds=rounds, runs=self.runs, seed=self.settings.seed)
 
     @property
+    def rounds(self) -> tuple[int, int, int]:
+        """Rounds to screen, to decide, and at the end."""
+        return next(rounds for most, rounds in ROUNDS if self.once_s * self.runs <= most)
+
+    @property
     def late(self) -> bool:
+        """Whether the time is over."""
         return time.monotonic() > self.until
+
+    def affordable(self) -> int:
+        """How many candidates can be screened in the time that is left; the likelier ones come first."""
+        each = BUILD_S + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
+        return max(int(SCREEN_SHARE * (self.until - time.monotonic()) / each), 0)
 
     def screen(self, candidates: Sequence[Candidate], base: _Built) -> list[tuple[Candidate, Ratio]]:
         """The candidates that look faster than a base, best first."""
         built: dict[str, _Built] = {}
         by_name = {candidate.name: candidate for candidate in candidates}
         seen: set[Path] = set()
+        most = self.affordable()
         for candidate in candidates:
-            if self.late:
+            if self.late or len(built) >= most:
                 self.findings.append(Finding(candidate.name, None, "no time"))
                 continue
             self.say(f"trying {candidate.name}")
@@ -150,7 +164,7 @@ class _Search:
                 seen.add(one.path)
         if not built:
             return []
-        ratios = self.measure(built, base, SCREEN_ROUNDS)
+        ratios = self.measure(built, base, self.rounds[0])
         for name, found in ratios.items():
             if found.median >= PROMISING:
                 self.findings.append(Finding(name, found, "no faster"))
@@ -170,7 +184,7 @@ class _Search:
             built = self.try_build(candidate.name, candidate.change(base.choice), base)
             if built is None:
                 continue
-            found = self.measure({"it": built}, base, DECIDE_ROUNDS)["it"]
+            found = self.measure({"it": built}, base, self.rounds[1])["it"]
             taken = found.faster(self.settings.margin)
             self.findings.append(Finding(candidate.name, found, "taken" if taken else "no faster"))
             if taken:
@@ -208,7 +222,7 @@ def search(
         run = _Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
         plain = run.build(PLAIN)
         run.expected = run_plain(plain.path, load)
-        once = time_main(plain.path, load, 1)
+        once = run.once_s = time_main(plain.path, load, 1)
         run.runs = runs_for(once)
         best = plain
         if once > TOO_SHORT_S:
@@ -219,7 +233,7 @@ def search(
             best = run.take([one for one, _ in run.screen(_general(program), best)], best)
         gain = None
         if best is not plain:
-            gain = run.measure({"it": best}, plain, FINAL_ROUNDS)["it"]
+            gain = run.measure({"it": best}, plain, run.rounds[2])["it"]
             if not gain.faster(settings.margin):
                 best, gain = plain, None
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)

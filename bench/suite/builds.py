@@ -14,10 +14,11 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from bareflow.compile.cpu import target_by_name
+from bareflow.compile.frontend import Bitcode, compile_sources
 from bareflow.compile.frontend import clang as clang_command
-from bareflow.compile.frontend import compile_sources
 from bareflow.compile.tiers import compile_object
-from bareflow.errors import CompileError
+from bareflow.errors import CompileError, ProfileError
+from bareflow.profile.values import Profile
 from bareflow.toolchain import run
 from bareflow.trials.executable import link_executable
 from bareflow.trials.freeze import TrialRun, choose, program_of
@@ -123,6 +124,17 @@ def tier(name: str, cpu: str = "native") -> Builder:
     return build
 
 
+def _trained(bitcode: Bitcode, program: SuiteProgram) -> Profile | None:
+    """The profile of the program's training run; None where that run cannot be counted."""
+    try:
+        return train(bitcode, program.train)
+    except ProfileError:
+        return None
+
+
+ABLATION = Settings(budget_s=15.0)
+
+
 def frozen(
     *, profile: bool = True, trials: bool = True, specialise: bool = True, settings: Settings | None = None
 ) -> Builder:
@@ -131,7 +143,7 @@ def frozen(
     def build(program: SuiteProgram, folder: Path) -> Built:
         bitcode = compile_sources([program.source], name=program.name)
         started = time.perf_counter()
-        trained = train(bitcode, program.train) if profile else None
+        trained = _trained(bitcode, program) if profile else None
         ours = program_of(bitcode, target_by_name("native"), trained)
         load = Workload((program.name, *program.train))
         given = TrialRun(load, settings or Settings()) if trials else None
@@ -154,6 +166,6 @@ def builders() -> Mapping[str, Builder]:
         found[name] = tier(name)
     found["frozen"] = frozen()
     found["frozen-no-trials"] = frozen(trials=False)
-    found["frozen-no-specialisation"] = frozen(specialise=False)
-    found["frozen-no-profile"] = frozen(profile=False)
+    found["frozen-no-specialisation"] = frozen(specialise=False, settings=ABLATION)
+    found["frozen-no-profile"] = frozen(profile=False, settings=ABLATION)
     return found
