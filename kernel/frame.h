@@ -5,6 +5,7 @@
 
 /* Vectors 0 to 21 are defined (SDM volume 3, 6.3.1); a higher one ends as a general protection fault. */
 #define TRAP_VECTORS 22
+#define VECTOR_PAGE_FAULT 14
 #define VECTOR_SYSCALL 32
 
 /* Segment selectors; the workload runs in ring 0. */

@@ -209,6 +209,10 @@ bool signal_fault(struct frame *frame, uint64_t address) {
     if (!number || actions[number].handler <= SIG_IGN || mask & bit(number))
         return false;
     codes[number] = SI_FAULT;
+    if (number != SIGSEGV)
+        address = frame->rip;
+    else if (frame->vector != VECTOR_PAGE_FAULT)
+        address = 0; /* the CPU does not say */
     if (!deliver(frame, number, address))
         return false;
     signal_leave(frame);

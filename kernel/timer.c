@@ -230,7 +230,7 @@ static uint64_t ticks_of(const struct timeval *time) {
 }
 
 static struct timeval time_of(uint64_t ticks) {
-    const uint64_t us = ticks / clock_hz * 1000000 + ticks % clock_hz * 1000000 / clock_hz;
+    const uint64_t us = ticks / clock_hz * 1000000 + (ticks % clock_hz * 1000000 + clock_hz / 2) / clock_hz;
     return (struct timeval){(int64_t)(us / 1000000), (int64_t)(us % 1000000)};
 }
 

@@ -5,7 +5,6 @@
 #include "x86.h"
 
 #define VECTOR_PROTECTION 13 /* in the kernel: an address that is not canonical */
-#define VECTOR_PAGE_FAULT 14
 #define FAULT_PRESENT 1u
 #define FAULT_WRITE 2u
 #define FAULT_FETCH 16u
