@@ -144,6 +144,16 @@ def test_added_tokens_are_found_within_text(checked, tmp_path):
     assert 388 in ids
 
 
+def test_a_byte_token_without_a_byte_is_no_text(checked, tmp_path):
+    model = decode(tiny("q8_0"))
+    kind, kinds = model.keys["tokenizer.ggml.token_type"]
+    kinds = kinds[: 12 + 4 * 388] + struct.pack("<i", 6) + kinds[16 + 4 * 388 :]  # "▁Tom", as long as "<0x00>"
+    model.keys["tokenizer.ggml.token_type"] = (kind, kinds)
+    (tmp_path / "byte").write_bytes(model.encode())
+    done = run(checked, tmp_path / "byte", "--prompt", "Tom", "--force", "388 388", "--tokens", "2")
+    assert (done.returncode, done.stdout) == (0, b"Tom\n")
+
+
 class TestSampling:
     def story(self, checked, models, *words):
         return run(checked, models["q8_0"], "--prompt", PROMPT, "--tokens", "40", *words).stdout

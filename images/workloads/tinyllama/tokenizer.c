@@ -153,7 +153,7 @@ size_t tokenizer_decode(const struct tokenizer *t, uint32_t id, bool first, char
         return 0;
     if (token->kind == TOKEN_BYTE) {
         const int high = token->length == 6 ? hex(text[3]) : -1, low = token->length == 6 ? hex(text[4]) : -1;
-        *out = (char)(high << 4 | low);
+        *out = (char)(high * 16 + low);
         return high >= 0 && low >= 0;
     }
     for (uint32_t at = 0; at < token->length;) {
