@@ -145,12 +145,19 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
     """Options of the optimiser worth trying: name → (kind, change)."""
     return {
         "no vectors of straight-line code": ("slp", lambda o: replace(o, slp=False)),
+        "more unrolling": ("unroll", _llvm("-unroll-threshold=1200")),
+        "unrolling by four": ("unroll", _llvm("-unroll-count=4")),
         "no unrolling": ("unroll", lambda o: replace(o, unroll=False)),
+        "conditional moves kept": ("cmov", _llvm("-x86-cmov-converter=false")),
         "no vectors of loops": ("vectorize", lambda o: replace(o, vectorize=False)),
+        "aligned blocks": ("align", _llvm("-align-all-nofallthru-blocks=5")),
+        "no strength reduction of loops": ("lsr", _llvm("-disable-lsr")),
         "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
-        "more unrolling": ("unroll", lambda o: replace(o, llvm=(*o.llvm, "-unroll-threshold=1200"))),
-        "aligned loops": ("align", lambda o: replace(o, llvm=(*o.llvm, "-align-all-nofallthru-blocks=5"))),
     }
+
+
+def _llvm(option: str) -> Callable[[Options], Options]:
+    return lambda options: replace(options, llvm=(*options.llvm, option))
 
 
 def with_tuning(text: str, everywhere: Tuning, functions: Mapping[str, Tuning]) -> str:
