@@ -1,7 +1,7 @@
 """Which parts of the kernel a program needs, read off the program itself: `features = "auto"` in a recipe.
 
 A static program holds the C library's functions that it can reach and no others, so its symbols tell which system
-calls it can make. Code of the workload's own that holds a `syscall` instruction can make any, and gets every part.
+calls it can make. Code of the workload's own that holds a `syscall` instruction can make any, and gets all of them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def features_needed(program: LinkedProgram) -> frozenset[str]:
     ]
     symbols = _symbols(program.elf)
     if own or symbols & ANY_CALL:
-        return frozenset(KERNEL_FEATURES)
+        return frozenset({*CALLERS, "virtio"} & KERNEL_FEATURES.keys())
     bare = {name.lstrip("_") for name in symbols}
     needed = {feature for feature, callers in CALLERS.items() if bare & callers}
     if "files" in needed:
