@@ -125,13 +125,12 @@ def document(growth: Growth) -> dict[str, Any]:
 
 
 def _function(one: GrownFunction, merged: FunctionProfile | None, growth: Growth) -> dict[str, Any]:
-    tiers = merged_tiers(one, merged)
-    cycles = tiers.get(one.tier, {}).get("cycles_per_call", one.cycles_per_call)
+    tiers = tiers_of_function(one, merged, growth.boots)
     row = {
         "name": one.name,
         "tier": one.tier,
         "calls": merged.all_calls if merged else one.calls + one.self_calls,
-        "cycles_per_call": cycles,
+        "cycles_per_call": tiers.get(one.tier, {}).get("cycles_per_call", one.cycles_per_call),
         "code_bytes": one.code_bytes,
         "digest": one.digest,
         "tiers": tiers,
@@ -142,23 +141,30 @@ def _function(one: GrownFunction, merged: FunctionProfile | None, growth: Growth
     return row
 
 
-def merged_tiers(one: GrownFunction, merged: FunctionProfile | None) -> dict[str, dict[str, Any]]:
-    """Cycles and code bytes by tier, of all runs together."""
-    times = merged.times if merged else {}
-    found = {
-        tier: {
-            "cycles_per_call": times[tier].cycles_per_call,
-            "minimum": times[tier].minimum,
-            "samples": times[tier].samples,
-            "code_bytes": times[tier].code_bytes,
+def tiers_of_function(one: GrownFunction, merged: FunctionProfile | None, boots: Boots) -> dict[str, dict[str, Any]]:
+    """Cycles per call and code bytes by tier.
+
+    Cycles are the median over timed calls of the run that timed most, which ticks and interrupts cannot distort; the
+    mean of all runs (`mean_cycles_per_call`) stands in where no run has a median.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for tier, times in (merged.times if merged else {}).items():
+        mean = times.cycles_per_call
+        found[tier] = {
+            "cycles_per_call": mean,
+            "mean_cycles_per_call": mean,
+            "minimum": times.minimum,
+            "samples": times.samples,
+            "code_bytes": times.code_bytes,
         }
-        for tier in TIERS
-        if tier in times
-    }
-    for tier, facts in one.tiers.items():  # only single runs know medians
-        found.setdefault(tier, {"cycles_per_call": facts.cycles_per_call, "code_bytes": facts.code_bytes})
-        found[tier]["median"] = facts.median
-    return found
+    most: dict[str, int] = {}
+    for boot in boots.boots:
+        facts = next((f.tiers for f in boot.result.functions if f.symbol == one.symbol), {})
+        for tier, seen in facts.items():
+            if seen.median is not None and seen.samples > most.get(tier, 0):
+                most[tier] = seen.samples
+                found.setdefault(tier, {"code_bytes": seen.code_bytes})["cycles_per_call"] = seen.median
+    return {tier: found[tier] for tier in TIERS if tier in found}
 
 
 def _tier_up(boot: int, up: TierUp) -> dict[str, Any]:
