@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bareflow.compile import ir
-from bareflow.compile.cfg import find_functions
+from bareflow.compile.cfg import FunctionText, find_functions
 from bareflow.compile.cpu import Target, closure
 from bareflow.compile.irtext import ATTRIBUTES
+from bareflow.compile.prof import next_node
 from bareflow.compile.specialise import Clone
 from bareflow.compile.tiers import DEFAULT_OPTIONS, Options
 
 _VECTOR_ARGUMENT = re.compile(r"^(?:define|declare) .*<\d+ x ", re.MULTILINE)
 _GROUP_FEATURES = re.compile(r' "target-features"="([^"]*)"')
+_LOOP = re.compile(r"!llvm\.loop (!\d+)")
 BASELINE_KEPT = frozenset({"sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16", "sahf"})  # x86-64-v2
 
 
@@ -32,19 +34,21 @@ class Tuning:
         width: bits of vectors that are preferred; None: the CPU's own preference.
         features: CPU features switched on or off, "-avx".
         schedule: LLVM's name of the CPU whose timing code is scheduled for; None: the target's.
+        unroll: iterations of innermost loops that are made one; None: what LLVM thinks best.
     """
 
     contract: bool = True
     width: int | None = None
     features: tuple[str, ...] = ()
     schedule: str | None = None
+    unroll: int | None = None
 
     def __or__(self, other: Tuning) -> Tuning:
         """Both; where they disagree the other."""
         features = tuple(f for f in self.features if f[1:] not in {o[1:] for o in other.features})
         width = other.width if other.width is not None else self.width
-        schedule = other.schedule or self.schedule
-        return Tuning(self.contract and other.contract, width, (*features, *other.features), schedule)
+        schedule, unroll = other.schedule or self.schedule, other.unroll or self.unroll
+        return Tuning(self.contract and other.contract, width, (*features, *other.features), schedule, unroll)
 
 
 PLAIN_TUNING = Tuning()
@@ -93,6 +97,7 @@ def _describe_tuning(tuning: Tuning, where: str) -> list[str]:
     said += [f"vectors of {tuning.width} bits"] if tuning.width else []
     said += ["as for x86-64-v2"] if "-avx" in tuning.features else list(tuning.features)
     said += [f"scheduled for {tuning.schedule}"] if tuning.schedule else []
+    said += [f"innermost loops unrolled by {tuning.unroll}"] if tuning.unroll else []
     return [where + one for one in said]
 
 
@@ -135,6 +140,9 @@ def tunings(text: str, target: Target) -> dict[str, Tuning]:
     if "avx2" in target.enabled:
         found["256-bit vectors"] = Tuning(width=256)
         found["128-bit vectors"] = Tuning(width=128)
+    if "!llvm.loop " in text:
+        found["unrolling by four"] = Tuning(unroll=4)
+    if "avx2" in target.enabled:
         found["no gather"] = Tuning(features=("+prefer-no-gather", "+prefer-no-scatter"))
     if "avx" in target.enabled and not _VECTOR_ARGUMENT.search(text) and not ir.uses_intrinsics(text):
         found["x86-64-v2"] = Tuning(contract=False, features=baseline_features(target))
@@ -146,7 +154,6 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
     return {
         "no vectors of straight-line code": ("slp", lambda o: replace(o, slp=False)),
         "more unrolling": ("unroll", _llvm("-unroll-threshold=1200")),
-        "unrolling by four": ("unroll", _llvm("-unroll-count=4")),
         "no unrolling": ("unroll", lambda o: replace(o, unroll=False)),
         "conditional moves kept": ("cmov", _llvm("-x86-cmov-converter=false")),
         "no vectors of loops": ("vectorize", lambda o: replace(o, vectorize=False)),
@@ -180,12 +187,29 @@ def with_tuning(text: str, everywhere: Tuning, functions: Mapping[str, Tuning]) 
             free += 1
             lines.append(f"attributes {made[key]} = {{ {_attributes(body, tuning)} }}")
         lines[function.first] = _with_group(lines[function.first], old[0] if old else None, made[key])
+        if tuning.unroll:
+            _unroll(lines, function, tuning.unroll)
         if not tuning.contract:
             span = "\n".join(lines[function.first + 1 : function.last])
             split = ir.split_fmuladd(span).split("\n")
             lines[function.first + 1] = "\n".join(split)
             lines[function.first + 2 : function.last] = [""] * (function.last - function.first - 2)
     return "\n".join(lines) + "\n"
+
+
+def _unroll(lines: list[str], function: FunctionText, count: int) -> None:
+    """Have the innermost loops of a function unrolled, by what their latches say."""
+    for latch, header in function.back_edges:
+        inner = any(header < h <= from_ < latch for from_, h in function.back_edges)
+        found = _LOOP.search(lines[function.blocks[latch].terminator.last])
+        if inner or not found:
+            continue
+        for at in range(len(lines) - 1, -1, -1):
+            if lines[at].startswith(f"{found[1]} = distinct !{{") and "unroll" not in lines[at]:
+                node = next_node("\n".join(lines))
+                lines[at] = f"{lines[at].removesuffix('}')}, !{node}}}"
+                lines.append(f'!{node} = !{{!"llvm.loop.unroll.count", i32 {count}}}')
+                break
 
 
 def _attributes(body: str, tuning: Tuning) -> str:

@@ -26,7 +26,7 @@ from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain
 ROUNDS = ((0.12, (3, 9, 11)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
 BUILD_S = 0.3  # about what building and checking a candidate takes, its run not counted
 SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
-COMPILE_S = 20.0  # of one candidate: some options make LLVM run for ever on some programs
+PATIENCE = 20  # times plain O3's compile time, and 3 s: some options make LLVM run for ever on some programs
 PROMISING = 0.985  # a screening ratio that deserves a closer look
 TOO_SHORT_S = 20e-6  # of a training run: below it nothing can be measured
 
@@ -94,13 +94,15 @@ class _Search:
     until: float
     runs: int = 1
     once_s: float = 0.0
+    deadline_s: float | None = None  # of a candidate's compilation; the first, plain O3, has none
     expected: Outcome = field(default_factory=lambda: Outcome(0, b""))
     findings: list[Finding] = field(default_factory=list)
     known: dict[bytes, Path] = field(default_factory=dict)
 
     def build(self, choice: Choice) -> _Built:
         """Compile and link; equal objects share an executable."""
-        code = self.program.compile(choice, self.pool, deadline_s=None if choice == PLAIN else COMPILE_S)
+        code = self.program.compile(choice, self.pool, deadline_s=self.deadline_s)
+        self.deadline_s = self.deadline_s or 3.0 + PATIENCE * code.compile_ms / 1000
         path = self.known.get(code.data)
         if path is None:
             path = self.folder / f"trial-{len(self.known)}"

@@ -37,6 +37,36 @@ def test_a_function_without_attributes_gets_some():
     assert "define double @g(double %0) #1 {" in with_tuning(TEXT, Tuning(), {"g": Tuning(width=512)})
 
 
+LOOPS = """\
+define void @f() {
+  br label %1
+
+1:                                                ; preds = %4, %0
+  br label %2
+
+2:                                                ; preds = %3, %1
+  br i1 true, label %3, label %4
+
+3:                                                ; preds = %2
+  br label %2, !llvm.loop !0
+
+4:                                                ; preds = %2
+  br label %1, !llvm.loop !1
+}
+
+!0 = distinct !{!0, !2}
+!1 = distinct !{!1, !2}
+!2 = !{!"llvm.loop.mustprogress"}
+"""
+
+
+def test_only_innermost_loops_are_unrolled():
+    text = with_tuning(LOOPS, Tuning(unroll=4), {})
+    assert '!3 = !{!"llvm.loop.unroll.count", i32 4}' in text
+    assert "!0 = distinct !{!0, !2, !3}" in text
+    assert "!1 = distinct !{!1, !2}\n" in text
+
+
 def test_no_tuning_is_no_change():
     assert with_tuning(TEXT, Tuning(), {}) is TEXT
 
