@@ -116,11 +116,12 @@ static bool writable(uint64_t start, uint64_t end) {
 }
 
 /* The frame's registers are named once here and once for the way back. */
-#define EACH_REGISTER(DO)                                                                                    \
-    DO(r8)                                                                                                   \
-    DO(r9)                                                                                                   \
-    DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15) DO(rdi) DO(rsi) DO(rbp) DO(rbx) DO(rdx) DO(rax) DO(rcx)  \
-        DO(rsp) DO(rip) DO(rflags)
+/* clang-format off */
+#define EACH_REGISTER(DO)                                       \
+    DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15) \
+    DO(rdi) DO(rsi) DO(rbp) DO(rbx) DO(rdx) DO(rax) DO(rcx)       \
+    DO(rsp) DO(rip) DO(rflags)
+/* clang-format on */
 
 static void frame_fill(struct signal_frame *to, const struct frame *from, unsigned number, uint64_t address) {
     *to = (struct signal_frame){

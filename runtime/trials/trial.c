@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The trial runtime: runs main several times, each time in a child of its own, and writes the CPU time of each.
+/* The trial runtime: runs main several times, each time in a child of its own, and writes the CPU time of
+ * each.
  *
- * Linked with --wrap=main. BAREFLOW_TRIAL_RUNS says how often, BAREFLOW_TRIAL_OUT where the nanoseconds go, one
- * 64-bit number a run; without them the program runs once, as it is. A child begins with nothing of the one before,
- * so a program is measured as often as it takes without being started as often. */
+ * Linked with --wrap=main. BAREFLOW_TRIAL_RUNS says how often, BAREFLOW_TRIAL_OUT where the nanoseconds go,
+ * one 64-bit number a run; without them the program runs once, as it is. A child begins with nothing of the
+ * one before, so a program is measured as often as it takes without being started as often. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -45,7 +45,11 @@ static inline u64 mix_128(u64 h, u128 v) {
     return mix(mix(h, (u64)v), (u64)(v >> 64));
 }
 
-#define TEST(f) __typeof__(f) *volatile p_##f = f; u64 h_##f(u64 s)
-#define EACH(n) u64 h = 1; for (int round = 0; round < (n); round++)
+#define TEST(f)                                                                                              \
+    __typeof__(f) *volatile p_##f = f;                                                                       \
+    u64 h_##f(u64 s)
+#define EACH(n)                                                                                              \
+    u64 h = 1;                                                                                               \
+    for (int round = 0; round < (n); round++)
 #define R next(&s)
 #define D next_d(&s)
