@@ -25,7 +25,7 @@ from bareflow.build import BuildReport, build_image
 from bareflow.compile.pool import CompilePool
 from bareflow.errors import MachineError
 from bareflow.freeze import Frozen, freeze
-from bareflow.growth.boots import Outcome, difference, grow_boots
+from bareflow.growth.boots import OnBoot, Outcome, difference, grow_boots
 from bareflow.growth.guest import HOST_MIB, build_grow_image, grow_guest
 from bareflow.growth.local import grow_native
 from bareflow.growth.program import COMPILERS, Program, prepare, restart
@@ -130,12 +130,12 @@ class Gardener:
 
     Args:
         watch: of tier-ups, counts and of what does not work, in the run under way.
-        boot: of each run before it starts.
+        boot: of each run before it starts, and what rose since the run before.
         step: what is being done between runs.
     """
 
     watch: Watch = field(default_factory=Watch)
-    boot: Callable[[int, Program], None] = field(default=lambda _number, _program: None)
+    boot: OnBoot = field(default=lambda _number, _program, _rises: None)
     step: Callable[[str], None] = field(default=lambda _text: None)
 
 

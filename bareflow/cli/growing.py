@@ -154,8 +154,10 @@ def shown(name: str, console: Console) -> Iterator[Gardener]:
     def rose(up: TierUp) -> None:
         console.print(tier_up_line(boots[0], up), markup=False, soft_wrap=True)
 
-    def boot(number: int, _program: Program) -> None:
+    def boot(number: int, _program: Program, rises: Sequence[TierUp]) -> None:
         boots[0] = number
+        for up in rises:
+            rose(up)
 
     def note(text: str) -> None:
         console.print(f"note: {text}", markup=False, soft_wrap=True)
@@ -182,8 +184,10 @@ def _live(name: str, console: Console) -> Iterator[Gardener]:
         def rose(up: TierUp) -> None:
             live.console.print(tier_up_line(state["boot"], up), markup=False)
 
-        def boot(number: int, _program: Program) -> None:
+        def boot(number: int, _program: Program, rises: Sequence[TierUp]) -> None:
             state["boot"], state["title"] = number, f"{name}, boot {number}"
+            for up in rises:
+                rose(up)
 
         def note(text: str) -> None:
             live.console.print(f"note: {text}", markup=False)

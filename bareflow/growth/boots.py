@@ -1,5 +1,8 @@
 """Several runs of one program: each starts where the one before ended, and all their profiles become one.
 
+A function that was hot when a run ended, its better code not there yet, begins the next run with it: such a rise
+counts as a tier-up of that next run, at its very beginning.
+
 What a run is (a Linux process, a machine) is a function's matter; this module only knows results.
 """
 
@@ -11,9 +14,11 @@ from dataclasses import dataclass
 from bareflow.errors import MachineError
 from bareflow.growth.program import Program, restart
 from bareflow.growth.result import GrowthResult
+from bareflow.growth.session import TierUp
 from bareflow.profile.values import Profile
 
 Runner = Callable[[Program], Awaitable[GrowthResult]]
+OnBoot = Callable[[int, Program, tuple[TierUp, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,18 @@ class Boot:
         number: 1 for the first.
         program: what ran, with the tiers that it started at.
         result: what came of it.
+        before: rises between the run before and this one.
     """
 
     number: int
     program: Program
     result: GrowthResult
+    before: tuple[TierUp, ...] = ()
+
+    @property
+    def tier_ups(self) -> tuple[TierUp, ...]:
+        """All rises, in order."""
+        return (*self.before, *self.result.tier_ups)
 
     @property
     def outcome(self) -> Outcome:
@@ -51,7 +63,7 @@ class Boots:
     Args:
         boots: in order, at least one.
         profile: of all of them, and of what was known before.
-        converged: in the last of them nothing rose any more.
+        converged: in the last of them nothing rose any more, nor had earned to.
     """
 
     boots: tuple[Boot, ...]
@@ -69,8 +81,33 @@ class Boots:
 
 
 def tiers_of(result: GrowthResult) -> dict[str, str]:
-    """Function symbol → the tier at the end of a run."""
-    return {one.symbol: one.tier for one in result.functions}
+    """Function symbol → the tier that a run has brought it to, or that it has earned there."""
+    return {one.symbol: one.tier for one in result.functions} | dict(result.earned)
+
+
+def rises_between(result: GrowthResult, compile_ms: float, program: Program) -> tuple[TierUp, ...]:
+    """The rises of functions that had earned a tier when a run ended.
+
+    Args:
+        result: of that run.
+        compile_ms: CPU time that their code took, shared out evenly.
+        program: linked with them.
+    """
+    sizes = {slot.symbol: program.base.symbols.functions.get(slot.target, (0, 0))[1] for slot in program.base.slots}
+    rose = [one for one in result.functions if one.symbol in result.earned]
+    return tuple(
+        TierUp(
+            one.name,
+            one.tier,
+            result.earned[one.symbol],
+            compile_ms / len(rose),
+            0.0,
+            sizes.get(one.symbol, 0),
+            one.calls + one.self_calls,
+            0.0,
+        )
+        for one in rose
+    )
 
 
 async def grow_boots(
@@ -79,7 +116,7 @@ async def grow_boots(
     *,
     most: int,
     earlier: Profile | None = None,
-    on_boot: Callable[[int, Program], None] = lambda _number, _program: None,
+    on_boot: OnBoot = lambda _number, _program, _rises: None,
     save: Callable[[Profile], None] = lambda _profile: None,
 ) -> Boots:
     """Run a program until nothing rises any more, or as often as allowed.
@@ -89,7 +126,7 @@ async def grow_boots(
         run: runs it once.
         most: runs.
         earlier: what earlier runs left, of functions that are still the same.
-        on_boot: told of each run before it starts.
+        on_boot: told of each run before it starts: its number, the program, and what rose since the run before.
         save: given the merged profile after each run.
 
     Raises:
@@ -99,11 +136,14 @@ async def grow_boots(
     profile, done = earlier or Profile(), list[Boot]()
     converged = False
     while len(done) < most and not converged:
+        rises: tuple[TierUp, ...] = ()
         if done:
-            program = restart(program, tiers_of(done[-1].result))
+            result, spent = done[-1].result, program.service.compile_ms
+            program = restart(program, tiers_of(result))
+            rises = rises_between(result, program.service.compile_ms - spent, program)
         number = len(done) + 1
-        on_boot(number, program)
-        boot = Boot(number, program, await run(program))
+        on_boot(number, program, rises)
+        boot = Boot(number, program, await run(program), rises)
         if done and (why := difference(done[0].outcome, boot.outcome)):
             raise MachineError(
                 f"{program.bitcode.name} differs between its runs: {why} (run 1 against run {number}).",
@@ -112,7 +152,7 @@ async def grow_boots(
         done.append(boot)
         profile = profile.merge(boot.result.profile)
         save(profile)
-        converged = not boot.result.tier_ups
+        converged = not boot.result.tier_ups and not boot.result.earned
     return Boots(tuple(done), profile, converged)
 
 

@@ -65,6 +65,7 @@ class GrowthResult:
         tsc_hz: TSC ticks in a second; 0: not known.
         complete: the agent has reported to its end.
         profile: everything that was seen, to be merged with other runs'.
+        earned: function symbol → the tier that its counts have earned, where the program ended before it came.
     """
 
     exit_status: int
@@ -80,6 +81,7 @@ class GrowthResult:
     tsc_hz: float
     complete: bool
     profile: Profile
+    earned: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

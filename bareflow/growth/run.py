@@ -100,6 +100,7 @@ class GrowthRun:
             tsc_hz=session.tsc_hz,
             complete=session.ended,
             profile=replace(profile, dropped=profile.dropped + self.link.peer_dropped),
+            earned=session.earned(),
         )
 
 

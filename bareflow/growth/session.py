@@ -457,6 +457,11 @@ class GrowthSession:
         """Set at how many calls a function counts as hot at its tier."""
         self.send(GROWTH_MESSAGE["arm"], ARM_ORDER.encode(function=one.index, threshold=threshold))
 
+    def earned(self) -> dict[str, str]:
+        """Function symbol → the tier that its counts have earned above its own: the program ended too early."""
+        steps = plan([self._counters(one) for one in self.functions], self.policy, self._costs())
+        return {step.function: step.after for step in steps}
+
     async def finish(self) -> None:
         """End what still compiles for this run."""
         self._finished = True

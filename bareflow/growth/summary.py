@@ -97,7 +97,7 @@ def document(growth: Growth) -> dict[str, Any]:
         "earlier_boots": growth.earlier_boots,
         "converged": growth.boots.converged,
         "functions": [_function(one, merged.get((one.name, one.digest)), growth) for one in last.result.functions],
-        "tier_ups": [_tier_up(boot.number, up) for boot in growth.boots.boots for up in boot.result.tier_ups],
+        "tier_ups": [_tier_up(boot.number, up) for boot in growth.boots.boots for up in boot.tier_ups],
         "compile_ms": round(growth.compile_ms, 3),
         "freeze_compile_ms": round(growth.freeze_ms, 3),
         "total_ms": round(growth.total_ms, 3),
@@ -193,9 +193,10 @@ def _specialisations(evidence: Mapping[str, Any]) -> list[dict[str, str]]:
 def tier_up_line(boot: int, up: TierUp) -> str:
     """One line about a tier-up."""
     compiled = f"compiled in {up.compile_ms:.1f} ms" if up.compile_ms else "from the cache"
+    published = f"published in {up.hot_to_published_ms:.1f} ms" if up.at_ms else "from the start"
     return (
         f"boot {boot}  {up.at_ms / 1000:8.3f} s  {up.function}: {up.before} → {up.after} after {up.calls:,} calls, "
-        f"{compiled}, published in {up.hot_to_published_ms:.1f} ms, {up.code_bytes:,} bytes"
+        f"{compiled}, {published}, {up.code_bytes:,} bytes"
     )
 
 
