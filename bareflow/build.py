@@ -100,6 +100,8 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
         features |= {"files"}
         large = sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2  # it may not fit whole
         features |= {"virtio", "virtio_mmio"} if large and "pvh" in recipe.boot else set()
+    if recipe.features is None and "uefi" in recipe.boot:  # for real machines, which may have no serial port
+        features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
     return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
 
 

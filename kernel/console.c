@@ -13,6 +13,8 @@ void console_init(void) {
     static const uint8_t begin[] = {CONSOLE_MARK >> 16 & 255, CONSOLE_MARK >> 8 & 255, CONSOLE_MARK & 255};
     serial_put(boot.com1, begin, sizeof begin);
     serial_put(boot.com2, begin, 1); /* parts the first frame from what firmware wrote there */
+    framebuffer_init();
+    vga_init();
 }
 
 void console_flush(void) {
@@ -33,6 +35,8 @@ void console_write(const void *bytes, size_t count, unsigned stream) {
     }
     for (; count--; next++) {
         serial_put(boot.com1, next, 1); /* may fault, and then nothing is counted that was not written */
+        framebuffer_put(*next);
+        vga_put(*next);
         written++;
         mark.length += stream != TEXT_STDOUT;
     }

@@ -135,6 +135,31 @@ int virtio_read(uint64_t lba, uint32_t count, void *buffer);
 uint16_t virtio_mmio_init(uint64_t physical);
 void virtio_mmio_notify(void);
 
+/* acpi.c, framebuffer.c, vga.c: machines without a serial port where a PC has it; each may find nothing */
+#ifdef CONFIG_ACPI
+void acpi_serial(void);
+#else
+static inline void acpi_serial(void) {}
+#endif
+#ifdef CONFIG_FRAMEBUFFER
+void framebuffer_init(void);
+void framebuffer_put(uint8_t byte);
+#else
+static inline void framebuffer_init(void) {}
+static inline void framebuffer_put(uint8_t byte) {
+    (void)byte;
+}
+#endif
+#ifdef CONFIG_VGA
+void vga_init(void);
+void vga_put(uint8_t byte);
+#else
+static inline void vga_init(void) {}
+static inline void vga_put(uint8_t byte) {
+    (void)byte;
+}
+#endif
+
 /* snapshot.c */
 extern bool workload_runs;
 extern uint64_t stack_size;

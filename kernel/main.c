@@ -15,6 +15,7 @@ _Noreturn void kernel_main(const struct boot_info *info) {
     boot = *info;
     stamp(STAMP_KERNEL);
     cpu_init();    /* from here a fault is a message instead of a reset */
+    acpi_serial(); /* may know another port for the console */
     serial_init(); /* from here a message is seen */
     console_init();
     if (boot.magic != BOOT_INFO_MAGIC || boot.version != BOOT_INFO_VERSION)
