@@ -208,6 +208,9 @@ class CompilePool:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for each in self._workers:
             each.close()
+        self._threads.shutdown(wait=True)  # one of them may just have started a process anew
+        for each in self._workers:
+            each.close()
 
 
 @cache
