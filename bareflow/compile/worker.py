@@ -8,8 +8,10 @@ served by a fork of this one, which is cheaper than another start.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import struct
 import sys
 import time
@@ -21,6 +23,7 @@ from bareflow.compile import ir
 
 HEAD = struct.Struct("<II")
 TRIPLE = "x86_64-unknown-linux-musl"
+PR_SET_PDEATHSIG = 1
 SPEED = {"O0": 0, "O1": 1, "O2": 2, "O3": 3, "frozen": 3}
 SIZE = {1: "optsize", 2: "minsize"}
 # LLVM 22.1.0 makes vectors of straight-line code where its own estimate says that nothing is gained; that costs
@@ -54,6 +57,11 @@ def receive(stream: BinaryIO) -> tuple[Message, list[bytes]] | None:
     return message, blobs
 
 
+def die_with_parent() -> None:
+    """Have the kernel end this process when the one that forked it ends: the pool kills only the worker (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Compiler:
     """Serves requests with llvmlite, imported here so that only child processes carry LLVM."""
 
@@ -83,6 +91,7 @@ class Compiler:
         child = os.fork()
         if not child:
             os.close(readable)
+            die_with_parent()
             for option in message.pop("llvm"):
                 self.llvm.set_option("", option)
             with os.fdopen(writable, "wb") as stream:

@@ -1,6 +1,9 @@
 """Bitcode to objects at every tier, and compilers that die."""
 
 import io
+import signal
+import subprocess
+import sys
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -172,3 +175,29 @@ def test_options_cannot_ask_for_another_cpu(compiled, switch):
         compile_object(
             compiled("int main(void) { return 0; }\n"), tier="O3", target=V2, options=Options(features=(switch,))
         )
+
+
+def test_what_a_worker_forks_ends_with_it():
+    script = (
+        "import os, signal, sys\n"
+        "from bareflow.compile.worker import die_with_parent\n"
+        "ready, tell = os.pipe()\n"
+        "if not os.fork():\n"
+        "    die_with_parent()\n"
+        "    os.write(tell, b'.')\n"
+        "    signal.pause()\n"
+        "os.read(ready, 1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    # The child holds our end of the pipe for as long as it lives: reading to the end waits for it to be gone.
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_global_options_change_the_code_and_stay_with_their_request(compiled):
+    bitcode = compiled("int main(int c, char **v) { int s = 0; while (c--) s += v[c][0]; return s; }")
+    with CompilePool(1) as pool:
+        plain = compile_object(bitcode, tier="O3", target=V2, pool=pool).data
+        options = Options(llvm=("-unroll-runtime=false", "-align-all-nofallthru-blocks=6"))
+        assert compile_object(bitcode, tier="O3", target=V2, pool=pool, options=options).data != plain
+        assert compile_object(bitcode, tier="O3", target=V2, pool=pool).data == plain
