@@ -68,14 +68,18 @@ def bench(
     help={
         "image": "a recipe's name, a recipe file or an image file (classic)",
         "runs": "runs of each side, interleaved",
-        "drive": "how the disk is attached: ide, ahci, virtio or usb",
+        "firmware": "the way in: bios, uefi or pvh",
+        "machine": "pc, q35 or microvm",
+        "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
     }
 )
 def bench_boot(
     _context: Any,
     image: str | None = None,
     runs: int = 10,
-    drive: str = "ide",
+    firmware: str = "bios",
+    machine: str = "pc",
+    drive: str = "auto",
     json: bool = False,
     verbose: bool = False,
 ) -> None:
@@ -90,7 +94,8 @@ def bench_boot(
 
     path, _recipe = image_to_boot(image, None, ())
     with steps() as on_step:
-        result = measure(path, runs=runs, spec=MachineSpec(path, drive=drive), on_run=on_step).as_dict()
+        spec = MachineSpec(path, firmware=firmware, machine=machine, drive=drive)
+        result = measure(path, runs=runs, spec=spec, on_run=on_step).as_dict()
     if json:
         emit_json(result)
     else:

@@ -19,6 +19,7 @@ from bareflow.errors import UsageError
 if TYPE_CHECKING:
     from bareflow.build import BuildReport
     from bareflow.image.recipe import PackedFile, Recipe
+    from bareflow.machine.chart import BootChart
     from bareflow.machine.result import GuestResult
     from bareflow.machine.spec import MachineSpec
 
@@ -173,6 +174,7 @@ def image_to_boot(
         "machine": "pc, q35 or microvm",
         "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
         "gdb": "start stopped, with gdb's stub open",
+        "chart": "show where the boot's time went, beside the same machine's floor",
         "dry-run": "show the QEMU command and stop",
     },
     iterable=("file",),
@@ -192,6 +194,7 @@ def boot_qemu(
     machine: str = "pc",
     drive: str = "auto",
     gdb: bool = False,
+    chart: bool = False,
     dry_run: bool = False,
     json: bool = False,
     verbose: bool = False,
@@ -227,7 +230,7 @@ def boot_qemu(
                 emit_json({"qemu_command": command, "image": str(path)})
             return
     result = asyncio.run(boot(spec, on_text=None if json else show_text, stdin=sys.stdin.buffer))
-    give_result(spec, result, as_json=json)
+    give_result(spec, result, as_json=json, chart=measured_chart(spec, result) if chart else None)
 
 
 def show_text(data: bytes) -> None:
@@ -236,7 +239,16 @@ def show_text(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> None:
+def measured_chart(spec: MachineSpec, result: GuestResult) -> BootChart | None:
+    """Chart a run, and measure its machine's floor; none where the counter's rate is not known."""
+    from bareflow.machine.chart import boot_chart, host_tsc_hz
+    from bareflow.machine.floor import floor_ms
+
+    tsc_hz = result.tsc_hz or host_tsc_hz()
+    return boot_chart(result, tsc_hz, floor_ms(replace(spec, accel=result.accel))) if tsc_hz else None
+
+
+def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool, chart: BootChart | None = None) -> None:
     """Report a run, then exit as the guest did."""
     from bareflow.image.disk import read_parts
 
@@ -247,10 +259,14 @@ def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool) -> Non
         "payload_bytes": sum(parts.values()),
         "parts": parts,
     }
+    if chart is not None:
+        document["chart"] = chart.as_dict()
     if as_json:
         emit_json(document)
     else:
         console = people()
+        for line in chart.lines() if chart is not None else ():
+            console.print(line, markup=False, soft_wrap=True, highlight=False)
         for line in result.explain():
             console.print(line, markup=False, soft_wrap=True)
         table = parts_table(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from bareflow import toolchain
@@ -31,18 +32,32 @@ def build_uefi() -> bytes:
     root = toolchain.data_root()
     folder = root / "loader" / "uefi"
     sources = [folder / "loader.c", root / "runtime" / "fat16.c", root / "runtime" / "crc32.c"]
-    folders = [root / "runtime" / "include", root / "loader" / "common", folder]
-    options = [*FLAGS, "-fshort-wchar", "-flto", "-DFAT16_ROOT_ONLY=1"]
+    return build_efi(sources, include=[root / "loader" / "common", folder], defines=["FAT16_ROOT_ONLY=1"])
+
+
+def build_efi(sources: Sequence[Path], *, include: Sequence[Path] = (), defines: Sequence[str] = ()) -> bytes:
+    """Build a UEFI program, whose entry is `efi_main`; cached by its inputs.
+
+    Args:
+        sources: C.
+        include: header folders besides runtime/include.
+        defines: `NAME` or `NAME=value`.
+
+    Raises:
+        CompileError, LinkError: it does not build.
+    """
+    folders = [toolchain.data_root() / "runtime" / "include", *include]
+    options = [*FLAGS, "-fshort-wchar", "-flto", *(f"-D{define}" for define in defines)]
     digest = _digest([*sources, *_headers(folders)], [TARGET, *options, *LINK_FLAGS])
     cached = toolchain.cache_dir() / "freestanding" / f"uefi-{digest}" / "BOOTX64.EFI"
     if not cached.exists():
-        include = [f"-I{path}" for path in folders]
         with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
-            toolchain.write_atomic(cached, _build(Path(scratch), sources, [*options, *include]))
+            searched = [f"-I{path}" for path in folders]
+            toolchain.write_atomic(cached, _build(Path(scratch), sources, [*options, *searched]))
     return cached.read_bytes()
 
 
-def _build(scratch: Path, sources: list[Path], options: list[str]) -> bytes:
+def _build(scratch: Path, sources: Sequence[Path], options: Sequence[str]) -> bytes:
     common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(_compiler_headers()), *options]
     common.append(f"-ffile-prefix-map={toolchain.data_root()}/=")
     objects = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bareflow.errors import SnapshotError
+from bareflow.machine.floor import REACHED
 from bareflow.snapshot.contents import SEGMENT_EXECUTE, SEGMENT_READ, Segment, SnapshotContents
 from bareflow.snapshot.reader import read_snapshot
 from bareflow.snapshot.writer import write_snapshot
-from bench.bench_boot import REACHED, BootBench, end_snapshot_at_entry
+from bench.bench_boot import BootBench, end_snapshot_at_entry
 
 
 def snapshot(entry: int) -> bytes:
