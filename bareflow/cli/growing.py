@@ -246,4 +246,39 @@ def freeze(
     console.print(f"{places.snapshot} and {places.image}, from {source}", markup=False, soft_wrap=True)
 
 
-TASKS = [grow, freeze]
+@task(
+    help={
+        "calls": "of each function of classic in the growing run",
+        "rounds": "rounds of paired figures",
+        "kernels": "small programs to be grown in QEMU for its latency",
+    }
+)
+def bench_tiers(
+    _context: Any,
+    calls: int = 50_000,
+    rounds: int = 9,
+    kernels: int = 8,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Measure what growing costs and gives: compile share, tiers against frozen and AOT code, latency."""
+    del verbose
+    positive("--calls", calls)
+    positive("--rounds", rounds)
+    from bareflow.cli.benches import bench_folder
+
+    bench_folder()
+    from bench.bench_tiers import bench_tiers as measure
+    from bench.bench_tiers import lines_of
+
+    with steps() as on_step:
+        found = measure(calls=calls, rounds=rounds, kernels=kernels, say=on_step)
+    if json:
+        emit_json(found)
+        return
+    console = Console(highlight=False)
+    for line in lines_of(found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+TASKS = [grow, freeze, bench_tiers]

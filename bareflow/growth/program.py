@@ -74,6 +74,7 @@ def prepare(
     options: GrowthOptions | None = None,
     tiers: Mapping[str, str] | Profile | None = None,
     first: str = "interp",
+    use_cache: bool = True,
 ) -> Program:
     """Build a growing program.
 
@@ -88,6 +89,7 @@ def prepare(
         tiers: function symbol → the tier to start at (where an earlier run ended), or that run's profile: what it
             says of functions whose bodies have not changed.
         first: where the others start: "interp", or "O0" as what cannot be interpreted does.
+        use_cache: of compiled functions; see `CompileService`.
 
     Raises:
         CompileError, LinkError: as their stages do.
@@ -98,7 +100,7 @@ def prepare(
     bitcode = compile_sources(sources, flags=flags, name=name)
     split = split_module(module_text(bitcode))
     target = target_by_name(cpu)
-    service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features)
+    service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features, use_cache=use_cache)
     policy = policy or Policy()
     thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}
     options = replace(options or GrowthOptions(), thresholds=thresholds)

@@ -53,6 +53,7 @@ class CompileService:
         pool: compiler processes.
         own_features: a function of the program asks for CPU features of its own.
         deadline_s: seconds until a compiler counts as hung.
+        use_cache: take objects from the cache where they are; False compiles all anew, for measurements.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class CompileService:
         *,
         own_features: bool = False,
         deadline_s: float = LIVE_DEADLINE_S,
+        use_cache: bool = True,
     ) -> None:
         self.name = name
         self.split = split
@@ -71,6 +73,7 @@ class CompileService:
         self.pool = pool
         self.own_features = own_features
         self.deadline_s = deadline_s
+        self.use_cache = use_cache
         self.compile_ms = 0.0  # CPU time spent so far
         self.requests = 0
         self.from_cache = 0
@@ -107,7 +110,7 @@ class CompileService:
         extra = [_FORMAT, ZIG_VERSION, version("llvmlite")]
         stored = cache_dir() / "objects" / object_key(bitcode, tier, self.target, options, extra)
         self.requests += 1
-        known = _read(stored)
+        known = _read(stored) if self.use_cache else None
         if known is not None:
             self.from_cache += 1
             return Compiled(known, 0.0, cached=True)
