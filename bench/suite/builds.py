@@ -17,6 +17,7 @@ from bareflow.compile.cpu import target_by_name
 from bareflow.compile.frontend import Bitcode, compile_sources
 from bareflow.compile.frontend import clang as clang_command
 from bareflow.compile.tiers import compile_object
+from bareflow.compile.variants import Choice
 from bareflow.errors import CompileError, ProfileError
 from bareflow.profile.values import Profile
 from bareflow.toolchain import run
@@ -132,9 +133,6 @@ def _trained(bitcode: Bitcode, program: SuiteProgram) -> Profile | None:
         return None
 
 
-ABLATION = Settings(budget_s=15.0)
-
-
 def frozen(
     *, profile: bool = True, trials: bool = True, specialise: bool = True, settings: Settings | None = None
 ) -> Builder:
@@ -143,11 +141,13 @@ def frozen(
     def build(program: SuiteProgram, folder: Path) -> Built:
         bitcode = compile_sources([program.source], name=program.name)
         started = time.perf_counter()
-        trained = _trained(bitcode, program) if profile else None
-        ours = program_of(bitcode, target_by_name("native"), trained)
-        load = Workload((program.name, *program.train))
-        given = TrialRun(load, settings or Settings()) if trials else None
-        chosen = choose(ours, given, specialise=specialise and profile, weights=profile)
+        trained = _trained(bitcode, program)
+        native = target_by_name("native")
+        given = TrialRun(Workload((program.name, *program.train)), settings or Settings()) if trials else None
+        chosen = choose(program_of(bitcode, native, trained), given) if trials or profile else None
+        if chosen is None or _uses_more(chosen.choice, profile=profile, specialise=specialise):
+            less = program_of(bitcode, native, trained if profile else None)
+            chosen = choose(less, given, specialise=specialise and profile, weights=profile)
         compile_ms = 1000 * max(time.perf_counter() - started, chosen.evidence.get("seconds", 0.0))
         target, out = folder / f"{program.name}.o", folder / program.name
         target.write_bytes(chosen.code.data)
@@ -155,6 +155,11 @@ def frozen(
         return Built(out, compile_ms, object_bytes([target]), chosen.evidence)
 
     return build
+
+
+def _uses_more(choice: Choice, *, profile: bool, specialise: bool) -> bool:
+    """Whether what was found uses what is to be left out; otherwise the same search would find the same again."""
+    return (bool(choice.clones) and not (specialise and profile)) or (choice.weights and not profile)
 
 
 def builders() -> Mapping[str, Builder]:
@@ -166,6 +171,6 @@ def builders() -> Mapping[str, Builder]:
         found[name] = tier(name)
     found["frozen"] = frozen()
     found["frozen-no-trials"] = frozen(trials=False)
-    found["frozen-no-specialisation"] = frozen(specialise=False, settings=ABLATION)
-    found["frozen-no-profile"] = frozen(profile=False, settings=ABLATION)
+    found["frozen-no-specialisation"] = frozen(specialise=False)
+    found["frozen-no-profile"] = frozen(profile=False)
     return found
