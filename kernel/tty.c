@@ -11,7 +11,7 @@ enum { DATA_READY = 0x01, HOLDING_EMPTY = 0x20 };
 enum { WANT_RECEIVED = 1, WANT_EMPTY = 2, NO_INTERRUPT = 1 };
 
 #define FIFO_SIZE 16
-#define FIFO_ON 0x81        /* interrupt at 8 bytes, or when no more come */
+#define FIFO_ON 0xc1        /* interrupt at 14 bytes, or when no more come; QEMU brings that many at once */
 #define LINES_AND_OUT2 0x0b /* DTR, RTS, and the gate of the interrupt line */
 #define RECEIVE_SIZE 16384u /* powers of two */
 #define TRANSMIT_SIZE 4096u
@@ -86,13 +86,13 @@ void tty_interrupts_on(void) {
     if (!opened || interrupts || !ioapic_route(TTY_LINE, VECTOR_WIRE))
         return;
     interrupts = WANT_RECEIVED;
-    write_register(FIFO, FIFO_ON);
     write_register(MODEM_CONTROL, LINES_AND_OUT2);
     write_register(INTERRUPTS, interrupts);
 }
 
 void tty_open(void) {
     opened = true;
+    write_register(FIFO, FIFO_ON);
 }
 
 void tty_announce(bool on) {
