@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bareflow.machine.result import GuestResult
     from bareflow.machine.spec import MachineSpec
 
+MODEL_NAME = "MODEL.GGUF"
+MODEL_COPIES = 3  # the file, its packed copy, and the image itself where a way in reads it into memory
 HELP_IMAGE = "a recipe's name, a recipe file or an image file"
 
 
@@ -89,6 +91,7 @@ def built(recipe: Recipe, out: Path) -> BuildReport:
         "out": "where the image goes (build/NAME.img)",
         "args": "the arguments it is started with unless boot-qemu gives others, split as a shell splits",
         "cpu": "the CPU it is compiled for: x86-64-v2, x86-64-v3, native, …",
+        "model": "tinyllama: the GGUF file that takes the place of the recipe's",
     },
     iterable=("file",),
 )
@@ -100,12 +103,14 @@ def build_image(
     out: str | None = None,
     args: str | None = None,
     cpu: str | None = None,
+    model: str | None = None,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
     """Compile a workload, freeze it and pack a bootable image."""
     del verbose
     recipe = choose_recipe(image, workload, file or ())
+    recipe = recipe if model is None else with_model(recipe, Path(model))
     given = split_args(args)
     recipe = recipe if given is None else replace(recipe, arguments=given)
     recipe = recipe if cpu is None else replace(recipe, cpu=cpu)
@@ -114,6 +119,25 @@ def build_image(
         emit_json(report.as_dict())
         return
     people().print(parts_table(report.as_dict()))
+
+
+def with_model(recipe: Recipe, model: Path) -> Recipe:
+    """Return the recipe with another model, and memory for it and for its packed copy.
+
+    Raises:
+        UsageError: when the recipe packs no model.
+        ImageError: for a file that the workload cannot run, by the tensor or key that stands in the way.
+    """
+    from bareflow.image.gguf import check_llama
+    from bareflow.image.recipe import packed_file
+
+    if not any(item.name == MODEL_NAME for item in recipe.files):
+        raise UsageError(f"{recipe.name} packs no {MODEL_NAME}.", "--model is for the image tinyllama.")
+    packed = packed_file(model, MODEL_NAME)
+    check_llama(model)
+    files = tuple(packed if item.name == MODEL_NAME else item for item in recipe.files)
+    needed_mib = MODEL_COPIES * model.stat().st_size // (1 << 20) + recipe.memory_mib
+    return replace(recipe, files=files, memory_mib=max(recipe.memory_mib, needed_mib))
 
 
 def parts_table(document: dict[str, Any]) -> Any:
@@ -166,7 +190,8 @@ def image_to_boot(
         "file": "with --workload: pack a file (repeatable)",
         "shrunk": "the image that grow or freeze has left of a recipe's workload",
         "args": "the workload's arguments, split as a shell splits",
-        "timeout-s": "seconds after which the run is ended",
+        "chat": "tinyllama: type prompts on the console; Ctrl-C ends it",
+        "timeout-s": "seconds after which the run is ended (120; none with --chat)",
         "memory": "mebibytes of memory (the recipe's, or 128)",
         "accel": "auto, kvm or tcg",
         "cpu": "QEMU's CPU model",
@@ -186,6 +211,7 @@ def boot_qemu(
     file: list[str] | None = None,
     shrunk: bool = False,
     args: str | None = None,
+    chat: bool = False,
     timeout_s: float = 120.0,
     memory: int = 0,
     accel: str = "auto",
@@ -206,6 +232,7 @@ def boot_qemu(
 
     positive("--timeout-s", timeout_s)
     arguments = split_args(args)
+    arguments = (*(arguments or ()), "--chat") if chat else arguments
     path, recipe = (
         shrunk_image(image, workload, file or ()) if shrunk else image_to_boot(image, workload, file or (), memory)
     )
@@ -219,7 +246,7 @@ def boot_qemu(
         drive=drive,
         args=None if arguments is None else (recipe.name if recipe else path.stem, *arguments),
         gdb=gdb,
-        timeout_s=timeout_s,
+        timeout_s=None if chat else timeout_s,
     )
     check_way_in(path, firmware)
     if dry_run or verbose:
