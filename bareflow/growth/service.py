@@ -90,14 +90,15 @@ class CompileService:
             CompileError: it failed; the function is barred at that tier.
         """
         text = self.split.body_text(symbol, tier)
-        while True:
+        known = self._known(text, tier, options)  # at once: all threads may be waiting for LLVM to load
+        while known is None:
             try:
-                work = self.pool.run(self.compile_text, text, tier, options)
-                return await asyncio.wrap_future(work)
+                return await asyncio.wrap_future(self.pool.run(self._make, text, tier, options))
             except CompileError:
                 self.failures[symbol, tier] = self.failures.get((symbol, tier), 0) + 1
                 if self.barred(symbol, tier):
                     raise
+        return known
 
     def compile_text(self, text: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
         """Compile one module's text, or take it from the cache.
@@ -105,15 +106,26 @@ class CompileService:
         Raises:
             CompileError: LLVM refuses it or dies on it.
         """
+        return self._known(text, tier, options) or self._make(text, tier, options)
+
+    def _asked(self, text: str, tier: str, options: Options) -> tuple[Bitcode, Path]:
+        """What is to be compiled, and where it is kept."""
         data = text.encode(errors="surrogateescape")
         bitcode = Bitcode(self.name, data, hashlib.sha256(data).hexdigest(), own_features=self.own_features)
         extra = [_FORMAT, ZIG_VERSION, version("llvmlite")]
-        stored = cache_dir() / "objects" / object_key(bitcode, tier, self.target, options, extra)
+        return bitcode, cache_dir() / "objects" / object_key(bitcode, tier, self.target, options, extra)
+
+    def _known(self, text: str, tier: str, options: Options) -> Compiled | None:
+        """It, from the cache."""
         self.requests += 1
-        known = _read(stored) if self.use_cache else None
-        if known is not None:
-            self.from_cache += 1
-            return Compiled(known, 0.0, cached=True)
+        known = _read(self._asked(text, tier, options)[1]) if self.use_cache else None
+        if known is None:
+            return None
+        self.from_cache += 1
+        return Compiled(known, 0.0, cached=True)
+
+    def _make(self, text: str, tier: str, options: Options) -> Compiled:
+        bitcode, stored = self._asked(text, tier, options)
         made = compile_object(
             bitcode, tier=tier, target=self.target, options=options, pool=self.pool, deadline_s=self.deadline_s
         )
