@@ -129,6 +129,46 @@ def bench_frozen(
     people().print(table)
 
 
+@task(
+    help={
+        "model": "a GGUF file (python -m bench.llm.generate makes one of any shape)",
+        "llama-cpp": "build llama-cpp-python in a venv of its own and measure it too",
+        "rounds": "rounds; medians over them are shown",
+    }
+)
+def bench_llm(
+    _context: Any,
+    model: str | None = None,
+    llama_cpp: bool = False,
+    rounds: int = 3,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Measure inference on one core of this host, beside its streaming-read limit and llama.cpp."""
+    del verbose
+    positive("--rounds", rounds)
+    bench_folder()
+    if model is None or not Path(model).is_file():
+        raise UsageError(f"there is no model {model}." if model else "no model was named.", "Name one with --model.")
+    from bareflow.image.gguf import check_llama
+    from bench.llm.compare import compare
+    from bench.suite.measure import pick_core
+
+    check_llama(Path(model))
+    bandwidth, rows = compare(Path(model), core=pick_core(), rounds=rounds, with_llama_cpp=llama_cpp)
+    if json:
+        emit_json({"bytes_per_s": bandwidth, "rows": [vars(row) for row in rows]})
+        return
+    from rich.table import Table
+
+    table = Table(title=f"one core, medians of {rounds} rounds; streaming read {bandwidth / 1e9:.1f} GB/s")
+    for heading in ("program", "prompt, tokens/s", "generation, tokens/s", "of the limit"):
+        table.add_column(heading, justify="left" if heading == "program" else "right")
+    for row in rows:
+        table.add_row(row.name, f"{row.prompt:.1f}", f"{row.generation:.1f}", f"{row.of_limit:.0%}")
+    people().print(table)
+
+
 def facts_table(title: str, facts: dict[str, Any]) -> Any:
     """Lay out named figures for people."""
     from rich.table import Table
@@ -161,4 +201,4 @@ def ratio_table(result: dict[str, Any]) -> Any:
     return table
 
 
-TASKS = [bench, bench_boot, bench_frozen]
+TASKS = [bench, bench_boot, bench_frozen, bench_llm]
