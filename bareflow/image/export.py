@@ -33,7 +33,7 @@ PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 EM_X86_64, PT_LOAD, PT_NOTE = 62, 1, 4
 PVH_NOTE = 18  # XEN_ELFNOTE_PHYS32_ENTRY: Xen's hvm/start_info.h, "direct boot"
 LOWEST_ENTRY = 1 << 20  # Firecracker takes no kernel below its high memory
-LARGEST_HEAD = 1 << 20  # the head ends where the partition begins
+HEAD_SIZE = 1 << 20  # headers and notes lie before the partition
 
 # Firecracker's API (its swagger/firecracker.yaml) for drives of files: check, kind, and whether it is required.
 Field = tuple[Callable[[Any], bool], str, bool]
@@ -202,11 +202,15 @@ def kernel_elf(image: Path) -> bytes:
     """
     try:
         with image.open("rb") as stream:
-            head = stream.read(LARGEST_HEAD)
+            head = stream.read(HEAD_SIZE)
+            image_size = stream.seek(0, os.SEEK_END)
     except OSError as error:
         raise ImageError(f"The image {image} cannot be read: {error.strerror}.") from None
     if head[:4] != b"\x7fELF":
-        raise ImageError(f"{image} has no PVH entry yet, which Firecracker starts from.", "Export a disk format.")
+        raise ImageError(
+            f"{image} has no PVH entry, which Firecracker starts from.",
+            'Put "pvh" into boot under [image] in its recipe.',
+        )
     if len(head) < ELF_HEADER.size or head[4:6] != b"\x02\x01":
         raise _unsound(image, "it is not 64-bit little-endian")
     ident = ELF_HEADER.unpack_from(head)
@@ -219,13 +223,14 @@ def kernel_elf(image: Path) -> bytes:
     pvh = None
     for index in range(count):
         kind, _, offset, _, _, size, _, _ = PROGRAM_HEADER.unpack_from(head, headers + index * entry_size)
-        if offset + size > len(head):
-            raise _unsound(image, f"its segment {index} lies outside of its head")
+        if offset + size > image_size:
+            raise _unsound(image, f"its segment {index} lies outside of it")
         end = max(end, offset + size) if kind in (PT_LOAD, PT_NOTE) else end
         pvh = _pvh_entry(head[offset : offset + size]) if kind == PT_NOTE and pvh is None else pvh
     if pvh is None or entry < LOWEST_ENTRY:
         raise _unsound(image, "it has no PVH note" if pvh is None else f"its entry {entry:#x} is below 1 MiB")
-    return head[:end]
+    with image.open("rb") as stream:
+        return stream.read(end)
 
 
 def _pvh_entry(notes: bytes) -> int | None:

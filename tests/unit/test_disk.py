@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from bareflow.errors import ImageError, LinkError
 from bareflow.image.bios import BiosParts, seal
 from bareflow.image.disk import (
+    WAY_IN_PARTS,
     ImageContents,
+    check_way_in,
     encode_arguments,
     is_image,
     pack_image,
@@ -20,7 +24,9 @@ from bareflow.image.disk import (
     read_file,
     read_parts,
 )
+from bareflow.image.pvh import PVH_MAGIC
 from bareflow.image.recipe import PackedFile
+from bareflow.layouts.boot import PVH_HEADER
 from bareflow.layouts.memmap import MEMMAP
 from bareflow.toolchain import data_root
 
@@ -196,3 +202,50 @@ def test_every_failure_letter_is_documented():
     letters = set(re.findall(r"movb \$'(\w)'", code)) | set(re.findall(r'"(\w): ', words))
     page = (root / "docs/boot.md").read_text()
     assert letters == set(re.findall(r"^\| (\w) \|", page, re.MULTILINE))
+
+
+LOADER = PVH_HEADER.encode(magic=PVH_MAGIC, size=0, crc32=0, kernel_offset=0, disk_size=0, entry=0x110020) + b"code"
+
+
+def test_every_way_in_is_read_back(tmp_path):
+    contents = replace(CONTENTS, pvh=LOADER, uefi=b"MZ uefi")
+    report = pack_image(contents, tmp_path / "all.img")
+    assert report.parts == read_parts(report.image)
+    names = ["boot sector", "ELF head", "stage 2", "PVH loader", "BOOTX64.EFI", "kernel", "snapshot"]
+    assert [part.name for part in report.parts] == names
+    for way in WAY_IN_PARTS:
+        check_way_in(report.image, way)
+
+
+def test_a_way_in_that_an_image_has_not_is_refused(image):
+    check_way_in(image, "bios")
+    with pytest.raises(ImageError, match="no PVH loader, so it does not boot by pvh"):
+        check_way_in(image, "pvh")
+
+
+def test_elf_head_loads_the_files_and_boots_on_a_bios(tmp_path):
+    image = pack_image(replace(CONTENTS, pvh=LOADER), tmp_path / "pvh.img").image
+    data = image.read_bytes()
+    with image.open("rb") as stream:
+        elf = ELFFile(stream)
+        load, note = elf.iter_segments()
+        notes = list(note.iter_notes())
+    assert (load["p_type"], load["p_offset"], load["p_paddr"]) == ("PT_LOAD", 0, NUMBERS["MEM_DISK_PHYS"])
+    assert data.index(CONTENTS.snapshot) + len(CONTENTS.snapshot) <= load["p_filesz"] <= len(data)
+    assert [(item["n_name"], item["n_descsz"]) for item in notes] == [("Xen", 8)]
+    assert data[:2] == b"\x7f\x45"  # jg to the boot code
+    assert 2 + data[1] == 10 + data[9] == NUMBERS["BOOT_HEAD_SIZE"]
+    sealed = PVH_HEADER.decode(data[NUMBERS["DISK_PVH_LBA"] * SECTOR :][: PVH_HEADER.size])
+    assert data[sealed["kernel_offset"] :].startswith(CONTENTS.kernel)
+    assert sealed["disk_size"] == load["p_filesz"]
+
+
+def test_a_large_file_stays_on_the_disk(tmp_path):
+    source = tmp_path / "large"
+    source.write_bytes(b"large" * 100_000)
+    contents = replace(CONTENTS, pvh=LOADER, files=(PackedFile(source, "large"),))
+    sizes = []
+    for limit in (None, 1 << 20):
+        image = pack_image(replace(contents, memory_limit=limit), tmp_path / "large.img").image
+        sizes.append(PVH_HEADER.decode(image.read_bytes()[0x10000:][: PVH_HEADER.size])["disk_size"])
+    assert sizes[0] - sizes[1] >= 500_000
