@@ -95,13 +95,15 @@ def build_image(
 
 def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
     """Return the parts of the kernel that an image needs: by its recipe or its program, and for its ways in."""
-    features = features_needed(program) if recipe.features is None else recipe.features
-    if recipe.features is None and recipe.files:
-        features |= {"files"}
-        large = sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2  # it may not fit whole
-        features |= {"virtio", "virtio_mmio"} if large and "pvh" in recipe.boot else set()
-    if recipe.features is None and "uefi" in recipe.boot:  # for real machines, which may have no serial port
-        features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
+    features = recipe.features
+    if features is None:
+        features = features_needed(program) - {"virtio"}
+        if recipe.files:
+            features |= {"files"}
+        if "pvh" in recipe.boot and sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2:
+            features |= {"virtio", "virtio_mmio"}  # it may not be loaded whole; everything else has its disk in memory
+        if "uefi" in recipe.boot:  # for real machines, which may have no serial port
+            features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
     return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from bareflow.build import build_image
 from bareflow.errors import MachineError
 from bareflow.image.disk import ImageContents, pack_image
 from bareflow.image.pvh import build_pvh
-from bareflow.image.recipe import load_recipe
+from bareflow.image.recipe import WAYS_IN, load_recipe
 from bareflow.image.uefi import build_uefi
 from bareflow.layouts.boot import KERNEL_HEADER
 from bareflow.layouts.memmap import MEMMAP
@@ -24,6 +25,7 @@ LOADER = NUMBERS["DISK_PVH_LBA"] * SECTOR
 VOLUME = NUMBERS["DISK_PARTITION_LBA"] * SECTOR
 FAT, ROOT = VOLUME + SECTOR, VOLUME + (1 + 2 * 17) * SECTOR
 KERNEL = ROOT + 32 * SECTOR  # the first file
+EVERY_WAY_LIMIT = 32_768
 UEFI = pytest.mark.skipif(not any(Path(path).is_file() for path in OVMF), reason="no OVMF is installed")
 
 
@@ -105,7 +107,7 @@ def test_pvh_image_cut_short_is_refused_by_the_machine(boot, sound, tmp_path):
 def test_pvh_damaged_volume_is_refused_by_the_kernel(boot, tmp_path):
     recipe = load_recipe("classic")
     image = tmp_path / "classic.img"
-    build_image(type(recipe)(**{**vars(recipe), "boot": frozenset({"pvh"})}), image)
+    build_image(replace(recipe, boot=frozenset({"pvh"})), image)
     data = bytearray(image.read_bytes())
     data[VOLUME + 11 : VOLUME + 13] = b"\0\0"  # bytes in a sector
     image.write_bytes(data)
@@ -124,6 +126,11 @@ def test_pvh_damaged_volume_is_refused_by_the_kernel(boot, tmp_path):
 )
 def test_uefi_damaged_kernel(failure, sound, patch, words):
     assert failure(sound, "uefi", patch) == words
+
+
+def test_classic_through_every_way_in_stays_small(tmp_path):
+    report = build_image(replace(load_recipe("classic"), boot=frozenset(WAYS_IN)), tmp_path / "classic.img")
+    assert report.payload_bytes <= EVERY_WAY_LIMIT
 
 
 def test_an_image_for_one_way_holds_nothing_of_another(tmp_path):
