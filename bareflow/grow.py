@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from bareflow.freeze import Frozen, freeze
 from bareflow.growth.boots import OnBoot, Outcome, difference, grow_boots
 from bareflow.growth.guest import HOST_MIB, build_grow_image, grow_guest
 from bareflow.growth.local import grow_native
+from bareflow.growth.probe import measure_frozen
 from bareflow.growth.program import COMPILERS, Program, prepare, restart
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
 from bareflow.growth.run import GrowthRun
@@ -111,6 +112,7 @@ class Settings:
         stdin: of each run.
         accel: of machines: "auto", "kvm" or "tcg".
         trials: runs that decide between variants of the frozen program; None: the profile alone decides.
+        measure: time the frozen and the ahead-of-time program, too, where the growth was native.
         options: code cache and tick of the growing program.
     """
 
@@ -121,6 +123,7 @@ class Settings:
     stdin: bytes = b""
     accel: str = "auto"
     trials: TrialRun | None = None
+    measure: bool = True
     options: GrowthOptions | None = None
 
 
@@ -184,6 +187,8 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     why = difference(boots.boots[0].outcome, await runs.frozen(frozen, report))
     if not why:
         _keep(places, frozen)
+    total_ms = (time.monotonic() - began) * 1000
+    measured = runs.measure(frozen) if settings.native and settings.measure and not why else {}
     notes += [f"boot {one.number}: {note}" for one in boots.boots for note in one.result.notes]
     return Growth(
         name=recipe.name,
@@ -197,7 +202,8 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
         difference=why,
         compile_ms=growing_ms + frozen.compile_ms,
         freeze_ms=frozen.compile_ms,
-        total_ms=(time.monotonic() - began) * 1000,
+        total_ms=total_ms,
+        measured=measured,
         evidence=frozen.evidence,
         notes=tuple(notes),
     )
@@ -339,6 +345,20 @@ class _Runs:
                 "\n".join(result.explain()),
             )
         return Outcome(result.exit_status, result.stdout)
+
+    def measure(self, frozen: Frozen) -> Mapping[str, Mapping[str, float]]:
+        """Cycles per call of frozen and of ahead-of-time code, in Linux processes, as growing code was timed."""
+        self.gardener.step("timing frozen and ahead-of-time code")
+        with folder_of_files(self.recipe.files) as folder:
+            return measure_frozen(
+                frozen.snapshot,
+                frozen.program,
+                frozen.target,
+                self.recipe,
+                stdin=self.settings.stdin,
+                folder=folder,
+                timeout_s=self.settings.timeout_s,
+            )
 
     def _frozen_process(self, frozen: Frozen) -> Outcome:
         recipe = self.recipe

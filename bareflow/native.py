@@ -22,26 +22,31 @@ FLAGS = ("-std=gnu11", "-O2", "-fno-pie", "-fno-stack-protector", "-Wall", "-Wex
 BASE = 0x7000_0000  # far above the workload's link address, and below the 2 GiB that small code reaches
 
 
-def runner() -> Path:
-    """The runner program, built once for these sources."""
+def runner(extra: Sequence[str] = ()) -> Path:
+    """The runner program, built once for these sources.
+
+    Args:
+        extra: C files on top, such as the probe.
+    """
     root = data_root()
-    inputs = [root / name for name in SOURCES]
+    sources = (*SOURCES, *extra)
+    inputs = [root / name for name in sources]
     inputs += sorted(file for folder in HEADERS for file in (root / folder).rglob("*.h"))
-    digest = hashlib.sha256(repr((ZIG_VERSION, FLAGS, BASE)).encode())
+    digest = hashlib.sha256(repr((ZIG_VERSION, FLAGS, BASE, sources)).encode())
     for file in inputs:
         digest.update(file.read_bytes())
     out = cache_dir() / "runner" / digest.hexdigest()[:32]
     if not out.exists():
-        write_atomic(out, _build(root), mode=0o755)
+        write_atomic(out, _build(root, sources), mode=0o755)
     return out
 
 
-def _build(root: Path) -> bytes:
+def _build(root: Path, sources: Sequence[str]) -> bytes:
     libc = static_libc()
     include = [part for folder in HEADERS for part in ("-I", root / folder)]
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
         objects = []
-        for name in SOURCES:
+        for name in sources:
             objects.append(Path(folder) / (Path(name).stem + ".o"))
             run(clang(*FLAGS, *include, "-c", root / name, "-o", objects[-1]), what=f"compiling {name}")
         program = Path(folder) / "runner"

@@ -22,6 +22,9 @@
 
 extern char **environ;
 
+/* In a runner that measures (probe.c): called when everything is mapped. */
+__attribute__((weak)) void before_entry(const struct snapshot_view *view);
+
 static _Noreturn void refuse(const char *path, const char *why, int status) {
     fprintf(stderr, "run-native: %s: %s\n", path, why);
     exit(status);
@@ -166,6 +169,8 @@ int main(int argc, char **argv) {
         refuse(argv[1], "is position-independent", HOST_REFUSED);
     for (uint32_t i = 0; i < view.header->segment_count; i++)
         map_segment(argv[1], file, &snapshot_segments(view.header)[i]);
+    if (before_entry)
+        before_entry(&view);
     enter(view.header->entry,
           fill_stack(make_stack(argv[1], view.header->stack_size), view.header, argc - 2, argv + 2));
 }
