@@ -29,6 +29,7 @@ PROBE = "runtime/runner/probe.c"
 SAMPLES = 256  # that the probe keeps for each function
 SHORTEST = 1000.0  # ticks: of shorter calls a trap's disturbance is too large a part
 FEWEST = 3  # timed calls of a function that make a figure
+ALONE = 1e6  # ticks: a call as long makes one by itself
 _HEAD = struct.Struct("<QQ")
 _RECORD = struct.Struct(f"<QQ{SAMPLES}Q")
 AOT_FLAGS = ("-O3", "-fno-pie", "-fno-stack-protector", "-ffunction-sections")
@@ -141,8 +142,8 @@ def read_times(data: bytes, functions: tuple[Function, ...]) -> dict[str, float]
     for number, function in enumerate(functions):
         _, samples, *ticks = _RECORD.unpack_from(data, _HEAD.size + number * _RECORD.size)
         kept = ticks[: min(samples, SAMPLES)]
-        taken = median(kept) - overhead if len(kept) >= FEWEST else 0.0
-        if taken >= SHORTEST:
+        taken = median(kept) - overhead if kept else 0.0
+        if taken >= (SHORTEST if len(kept) >= FEWEST else ALONE):
             found[function.name] = taken
     return found
 

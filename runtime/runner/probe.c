@@ -27,7 +27,7 @@
 #define CALIBRATIONS 65
 #define HANDLER_STACK 65536
 #define INT3 0xCC
-#define LONG 50 /* times a trap's cost: such calls are timed one and all */
+#define LONG 4 /* times a trap's cost: such calls are timed one and all */
 
 struct probe_file {
     uint64_t functions;
