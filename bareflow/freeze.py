@@ -107,11 +107,12 @@ def freeze(
 
 def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:
     """What was done to a program and why, for people and reports."""
-    known = profile or Profile()
+    functions = (profile or Profile()).functions.values()
+    called = {f.name for f in functions if f.all_calls}
     return {
         **chosen.evidence,
-        "called": sorted({f.name for f in known.functions.values() if f.all_calls}),
-        "never_called": sorted({f.name for f in known.functions.values()} - {*chosen.order}),
+        "called": sorted(called),
+        "never_called": sorted({f.name for f in functions} - called),
         "order": list(chosen.order),
     }
 

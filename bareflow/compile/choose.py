@@ -15,7 +15,7 @@ from bareflow.compile.pool import CompilePool
 from bareflow.compile.prof import Heat, attach, heat
 from bareflow.compile.specialise import Clone, propose, specialise
 from bareflow.compile.tiers import ObjectCode, compile_object
-from bareflow.compile.variants import PLAIN, Choice, has_features, with_tuning
+from bareflow.compile.variants import PLACES, PLAIN, Choice, has_features, with_tuning
 from bareflow.profile.values import Profile
 
 DEADLINE_S = 600.0
@@ -54,9 +54,14 @@ class Program:
         return attach(self.text, self.profile, self.digests)
 
     @cached_property
-    def order(self) -> tuple[str, ...]:
-        """Functions to place first; empty without a profile."""
+    def _order(self) -> tuple[str, ...]:
         return placement(self.heat)
+
+    def order(self, choice: Choice = PLAIN) -> tuple[str, ...]:
+        """Functions to place first; none without a profile."""
+        if choice.place == PLACES[2]:
+            return ()
+        return ("_start", "_start_c", *self._order) if choice.place == PLACES[1] else self._order
 
     @property
     def cold(self) -> tuple[str, ...]:

@@ -88,21 +88,21 @@ def choose(
         choice = by_profile(program) if specialise else PLAIN
         reason = "not measured" if trials is None else f"not measured: this machine has no {program.target.name}"
         code = program.compile(choice)
-        return Chosen(code, choice, program.order, {"choice": choice_to_json(choice), "reason": reason})
+        return Chosen(code, choice, program.order(choice), {"choice": choice_to_json(choice), "reason": reason})
     key = _key(program, trials, specialise, weights)
     stored = cache_dir() / "trials" / f"{key}.json"
     known = _read(stored)
     if known:
         choice = choice_from_json(known["choice"])
-        return Chosen(program.compile(choice), choice, program.order, known)
+        return Chosen(program.compile(choice), choice, program.order(choice), known)
     try:
         found = search(program, trials.load, trials.settings, specialise=specialise, weights=weights, progress=progress)
     except ToolError as problem:
         evidence = {"choice": choice_to_json(PLAIN), "reason": f"not measured: {problem.message}"}
-        return Chosen(program.compile(PLAIN), PLAIN, program.order, evidence)
+        return Chosen(program.compile(PLAIN), PLAIN, program.order(), evidence)
     evidence = trials_to_json(found)
     write_atomic(stored, json.dumps(evidence, indent=1).encode())
-    return Chosen(found.code, found.choice, program.order, evidence)
+    return Chosen(found.code, found.choice, program.order(found.choice), evidence)
 
 
 def by_profile(program: Program) -> Choice:

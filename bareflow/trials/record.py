@@ -14,7 +14,7 @@ from bareflow.compile.variants import Choice, Tuning
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 4  # raise it when the same facts would be chosen from in another way
+FORMAT = 5  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "options": asdict(choice.options),
         "tuning": asdict(choice.tuning),
         "functions": {name: asdict(tuning) for name, tuning in choice.functions.items()},
+        "place": choice.place,
         "describe": list(choice.describe()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
@@ -42,7 +43,7 @@ def choice_from_json(value: Mapping[str, Any]) -> Choice:
     )
     options = Options(**{name: _tuples(one) for name, one in value["options"].items()})
     functions = {name: _tuning(tuning) for name, tuning in value["functions"].items()}
-    return Choice(value["weights"], clones, options, _tuning(value["tuning"]), functions)
+    return Choice(value["weights"], clones, options, _tuning(value["tuning"]), functions, value["place"])
 
 
 def _tuning(value: Mapping[str, Any]) -> Tuning:

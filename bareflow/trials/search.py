@@ -16,7 +16,17 @@ from bareflow.compile.choose import Program
 from bareflow.compile.pool import CompilePool
 from bareflow.compile.specialise import Clone
 from bareflow.compile.tiers import ObjectCode, Options
-from bareflow.compile.variants import PLAIN, Candidate, Change, Choice, Tuning, clone_sets, module_options, tunings
+from bareflow.compile.variants import (
+    PLACES,
+    PLAIN,
+    Candidate,
+    Change,
+    Choice,
+    Tuning,
+    clone_sets,
+    module_options,
+    tunings,
+)
 from bareflow.errors import BareFlowError
 from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import link_executable
@@ -97,18 +107,19 @@ class _Search:
     deadline_s: float | None = None  # of a candidate's compilation; the first, plain O3, has none
     expected: Outcome = field(default_factory=lambda: Outcome(0, b""))
     findings: list[Finding] = field(default_factory=list)
-    known: dict[bytes, Path] = field(default_factory=dict)
+    known: dict[tuple[bytes, tuple[str, ...]], Path] = field(default_factory=dict)
 
     def build(self, choice: Choice) -> _Built:
         """Compile and link; equal objects share an executable."""
         code = self.program.compile(choice, self.pool, deadline_s=self.deadline_s)
         self.deadline_s = self.deadline_s or 3.0 + PATIENCE * code.compile_ms / 1000
-        path = self.known.get(code.data)
+        order = self.program.order(choice)
+        path = self.known.get((code.data, order))
         if path is None:
             path = self.folder / f"trial-{len(self.known)}"
             name = self.program.bitcode.name
-            link_executable([code.data], path, name=name, runtime="trial", order=self.program.order)
-            self.known[code.data] = path
+            link_executable([code.data], path, name=name, runtime="trial", order=order)
+            self.known[code.data, order] = path
         return _Built(choice, code, path)
 
     def try_build(self, name: str, choice: Choice, base: _Built) -> _Built | None:
@@ -233,6 +244,9 @@ def search(
             if weights and program.heat.hottest():
                 best = run.take([Candidate("profile weights", lambda c: replace(c, weights=True), "weights")], best)
             best = run.take([one for one, _ in run.screen(_general(program), best)], best)
+            if program.order():
+                places = [Candidate(f"placed {place}", _placed(place), "place") for place in PLACES[1:]]
+                best = run.take([one for one, _ in run.screen(places, best)], best)
         gain = None
         if best is not plain:
             gain = run.measure({"it": best}, plain, run.rounds[2])["it"]
@@ -255,6 +269,10 @@ def _take_clones(run: _Search, base: _Built) -> _Built:
 
 def _adding(clones: tuple[Clone, ...]) -> Change:
     return lambda choice: replace(choice, clones=(*choice.clones, *clones))
+
+
+def _placed(place: str) -> Change:
+    return lambda choice: replace(choice, place=place)
 
 
 def _tuned(tuning: Tuning) -> Change:
