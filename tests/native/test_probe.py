@@ -24,8 +24,8 @@ APART unsigned twice(unsigned n) { unsigned a = spin(n); return a + spin(n); }
 APART void thrown(int n) { if (!n) longjmp(back, 1); thrown(n - 1); }
 int main(void) {
     unsigned sum = 0;
-    for (int round = 0; round < 2000; round++) {
-        sum += fibonacci(18) + spin(20000) + twice(20000);
+    for (int round = 0; round < 300; round++) {
+        sum += fibonacci(18 + (sum & 1)) + spin(20000) + twice(20000);
         if (!setjmp(back)) thrown(9);
     }
     printf("%u\\n", sum);
