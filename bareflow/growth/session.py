@@ -229,16 +229,26 @@ class GrowthSession:
             self.started = facts
             arena = Arena(facts["arena_base"], facts["arena_size"]) if facts["arena_size"] else None
             self.live.arena = arena
+            if arena is not None and facts["arena_used"]:  # another host was here before, and its code is being called
+                arena.commit(arena.reserve(min(facts["arena_used"], facts["arena_size"])))
+            self._dispatch()  # what its last words to that host said is hot came first
 
     def _hot(self, payload: bytes) -> None:
         record = HOT_RECORD.decode(payload)
         if record["function"] < len(self.functions):
             one = self.functions[record["function"]]
             one.calls = max(one.calls, record["calls"] - one.self_calls)  # of both kinds, until counts come
+            self._is_at(one, record["tier"])
             if TIER.name_of(record["tier"]) == one.tier:
                 one.told = True
                 one.forced |= record["reason"] == HOT_REASON["back-edges"]
                 self.rise(one)
+
+    @staticmethod
+    def _is_at(one: Growing, tier: int) -> None:
+        """The agent says where a function is: another host may have brought it there."""
+        if not one.busy and tier > TIER[one.tier]:
+            one.tier = TIER.name_of(tier)
 
     def rise(self, one: Growing) -> None:
         """Let a function wait for a better tier, if it does not already."""
@@ -390,6 +400,7 @@ class GrowthSession:
             if head["function"] < len(self.functions):
                 one = self.functions[head["function"]]
                 one.calls, one.self_calls = head["calls"], head["self_calls"]
+                self._is_at(one, head["tier"])
 
     @staticmethod
     def _take_times(into: Times, record: dict[str, int]) -> None:

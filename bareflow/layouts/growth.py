@@ -114,7 +114,7 @@ GROWTH_PROGRAM = Record(
 
 AGENT_STARTED = Record(
     "agent_started",
-    "Sent once a session.",
+    "Sent once to each host process that asks.",
     (
         Field("version", "u32", "GROWTH_VERSION"),
         Field("functions", "u32", "number of functions"),
@@ -125,6 +125,11 @@ AGENT_STARTED = Record(
         Field("timing_overhead", "u64", "cycles that timing a call adds, already subtracted everywhere"),
         Field("cpuid", "u32", "the words of layouts.snapshot CPUID_WORD in order", 8),
         Field("build_id", "bytes", "of the base", 16),
+        Field(
+            "arena_used",
+            "u64",
+            "bytes at the cache's start that published code lies in: a later host leaves them alone",
+        ),
     ),
 )
 

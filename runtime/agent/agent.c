@@ -23,7 +23,7 @@
 
 static struct bf_wire wire;
 static uint8_t outgoing[OUTGOING], incoming[WIRE_MAX_PAYLOAD];
-static uint64_t arena, arena_size;
+static uint64_t arena, arena_size, arena_used;
 static uint64_t window_start, window_end; /* code memory that is writable now; empty outside of a tick */
 static uint64_t places[PLACES];
 static uint32_t places_in, places_out;
@@ -80,6 +80,7 @@ static void greet(void) {
         .tsc = bf_tsc(),
         .ns = bf_clock_ns(),
         .timing_overhead = bf_agent.overhead,
+        .arena_used = arena_used,
     };
     cpuid_words(record.cpuid);
     copy(record.build_id, bf_program.build_id, sizeof record.build_id);
@@ -140,6 +141,8 @@ static void publish(const struct publish_order *order) {
     }
     if (answer.status == PUBLISH_DONE) {
         struct slot *slot = &bf_slots[order->function];
+        if (order->start + order->length - arena > arena_used)
+            arena_used = order->start + order->length - arena;
         cpuid(0, 0, ignored); /* serialises: no instruction of the blob was fetched before it was written */
         slot->tier = order->tier;
         __atomic_store_n(&slot->target, order->entry, __ATOMIC_RELEASE);

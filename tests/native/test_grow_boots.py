@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bareflow.compile.pool import CompilePool
 from bareflow.errors import MachineError
-from bareflow.grow import Gardener, Places, Settings, Watch, grow, shrink
+from bareflow.grow import Gardener, GrowthRun, Places, Settings, Watch, grow, prepare, shrink
 from bareflow.growth.summary import document
 from bareflow.image.disk import read_file
 from bareflow.image.recipe import load_recipe, recipe_for_workload
 from bareflow.names import names_of_build
 from bareflow.profile.store import load_profile
+from bareflow.tiering import Policy
+from bareflow.wire.stream import Port
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(native=True, timeout_s=60, boots=4)
@@ -123,6 +128,51 @@ def test_a_changed_source_keeps_the_profile_of_what_has_not_changed(first, tmp_p
     assert (start["mix.local"], start["twist.local"]) == ("O3", "interp")
     assert "The profile of twist (changed) was dropped." in notes
     assert "The profile of twist (changed) was dropped." in document(again)["notes"]
+
+
+def test_a_host_that_is_killed_is_followed_by_another_that_goes_on_where_it_was(tmp_path):
+    source = Path(__file__).parent / "growth" / "loop.c"
+    eager = Policy(thresholds=(10, 20, 30))
+    with CompilePool(2) as pool:
+        program = prepare([source], pool, cpu="x86-64-v2", policy=eager)
+        index = next(n for n, one in enumerate(program.functions) if one.name == "step")
+        first, second, done = asyncio.run(two_hosts(program, ["1000", "4", str(index)], tmp_path))
+    assert done == (b"842122313 0\n", 7)
+    assert [up.after for up in first.tier_ups if up.function == "step"][-1] == "O1"
+    rises = [(up.before, up.after) for up in second.tier_ups if up.function == "step"]
+    assert (rises[0][0], rises[-1][1]) == ("O1", "O3")
+    assert second.live.blobs[0].start >= first.live.blobs[-1].start + len(first.live.blobs[-1].data)
+
+
+async def two_hosts(program, arguments, folder):
+    """Serve a program by a host that goes no higher than O1, and when it got there by another."""
+    base = folder / "base.elf"
+    base.write_bytes(program.base.elf)
+    base.chmod(0o755)
+    ours, theirs = socket.socketpair()
+    environment = {"BAREFLOW_WIRE_FD": str(theirs.fileno())}
+    process = await asyncio.create_subprocess_exec(
+        base, *arguments, stdout=subprocess.PIPE, pass_fds=[theirs.fileno()], env=environment
+    )
+    theirs.close()
+    rose = asyncio.Event()
+    modest = replace(program, policy=Policy(thresholds=(10, 20, 30), highest="O1"))
+    first = GrowthRun(
+        modest, Watch(tier_up=lambda up: rose.set() if (up.function, up.after) == ("step", "O1") else None)
+    )
+    serving = asyncio.create_task(first.serve(Port(ours.dup(), "first")))
+    async with asyncio.timeout(60):
+        await rose.wait()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        second = GrowthRun(program)
+        serving = asyncio.create_task(second.serve(Port(ours, "second")))
+        output, _ = await process.communicate()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    for run in (first, second):
+        await run.session.finish()
+    return first.session, second.session, (output, process.returncode)
 
 
 def test_a_program_whose_runs_differ_is_refused(tmp_path):

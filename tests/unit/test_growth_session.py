@@ -260,3 +260,34 @@ def test_messages_that_make_no_sense_are_noted_and_harmless():
     agent = asyncio.run(story())
     assert agent.rises == []
     assert agent.notes
+
+
+def test_what_is_hot_before_the_agent_has_introduced_itself_rises_when_it_does():
+    async def story():
+        agent = Agent()
+        agent.session.started = agent.session.live.arena = None
+        agent.hot(0, "O0", 100)
+        await settle()
+        before = list(agent.rises)
+        agent.say("started", AGENT_STARTED.encode(functions=2, arena_base=ARENA, arena_size=4096, build_id=BUILD))
+        await settle()
+        return agent, before
+
+    agent, before = asyncio.run(story())
+    assert before == []
+    assert agent.rises == [("f", "O0", "O1")]
+
+
+def test_a_later_host_leaves_the_code_of_the_earlier_alone_and_goes_on_from_its_tiers():
+    async def story():
+        agent = Agent()
+        agent.session.started = agent.session.live.arena = None
+        facts = {"functions": 2, "arena_base": ARENA, "arena_size": 4096, "build_id": BUILD}
+        agent.say("started", AGENT_STARTED.encode(**facts, arena_used=100))
+        agent.hot(0, "O1", 1000)
+        await settle()
+        return agent
+
+    agent = asyncio.run(story())
+    assert agent.rises == [("f", "O1", "O2")]
+    assert agent.orders[0]["start"] == ARENA + 128

@@ -84,7 +84,7 @@
 #define GROWTH_PROGRAM_BUILD_ID_OFFSET 88
 #define GROWTH_PROGRAM_SIZEOF 104
 
-/* Sent once a session. */
+/* Sent once to each host process that asks. */
 #define AGENT_STARTED_VERSION_OFFSET 0
 #define AGENT_STARTED_FUNCTIONS_OFFSET 4
 #define AGENT_STARTED_ARENA_BASE_OFFSET 8
@@ -94,7 +94,8 @@
 #define AGENT_STARTED_TIMING_OVERHEAD_OFFSET 40
 #define AGENT_STARTED_CPUID_OFFSET 48
 #define AGENT_STARTED_BUILD_ID_OFFSET 80
-#define AGENT_STARTED_SIZEOF 96
+#define AGENT_STARTED_ARENA_USED_OFFSET 96
+#define AGENT_STARTED_SIZEOF 104
 
 /* A function crossed its threshold. Sent once a tier, unless asked for again. */
 #define HOT_RECORD_FUNCTION_OFFSET 0
@@ -251,6 +252,7 @@ struct agent_started {
     uint64_t timing_overhead; /* cycles that timing a call adds, already subtracted everywhere */
     uint32_t cpuid[8]; /* the words of layouts.snapshot CPUID_WORD in order */
     uint8_t build_id[16]; /* of the base */
+    uint64_t arena_used; /* bytes at the cache's start that published code lies in: a later host leaves them alone */
 };
 _Static_assert(offsetof(struct agent_started, version) == AGENT_STARTED_VERSION_OFFSET, "version");
 _Static_assert(offsetof(struct agent_started, functions) == AGENT_STARTED_FUNCTIONS_OFFSET, "functions");
@@ -261,6 +263,7 @@ _Static_assert(offsetof(struct agent_started, ns) == AGENT_STARTED_NS_OFFSET, "n
 _Static_assert(offsetof(struct agent_started, timing_overhead) == AGENT_STARTED_TIMING_OVERHEAD_OFFSET, "timing_overhead");
 _Static_assert(offsetof(struct agent_started, cpuid) == AGENT_STARTED_CPUID_OFFSET, "cpuid");
 _Static_assert(offsetof(struct agent_started, build_id) == AGENT_STARTED_BUILD_ID_OFFSET, "build_id");
+_Static_assert(offsetof(struct agent_started, arena_used) == AGENT_STARTED_ARENA_USED_OFFSET, "arena_used");
 _Static_assert(sizeof(struct agent_started) == AGENT_STARTED_SIZEOF, "agent_started");
 
 struct hot_record {
