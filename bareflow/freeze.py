@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from bareflow.compile.libc import libc_symbols
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
 from bareflow.errors import LinkError
 from bareflow.image.recipe import Recipe
-from bareflow.profile.values import Profile
+from bareflow.layouts.snapshot import TIER
+from bareflow.profile.values import FunctionProfile, Profile
+from bareflow.snapshot.contents import Function
 from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
 from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
@@ -95,6 +97,7 @@ def freeze(
     say(f"linking {recipe.name}")
     program = link_frozen([code], name=recipe.name, order=order, tier=tier)
     check_memory(recipe, program)
+    program = program if profile is None else replace(program, functions=with_counts(program.functions, profile))
     features = required_features(target, intrinsics=bitcode.intrinsics)
     snapshot = write_snapshot(snapshot_contents(program, features=features, stack_size=recipe.stack_bytes))
     elf = cache_dir() / "elf" / f"{program.build_id.hex()}.elf"
@@ -103,6 +106,20 @@ def freeze(
     if evidence:
         write_atomic(elf.with_suffix(".json"), json.dumps(evidence, indent=1, sort_keys=True).encode() + b"\n")
     return Frozen(snapshot, elf, program, bitcode, target, code.compile_ms, evidence)
+
+
+def with_counts(functions: Sequence[Function], profile: Profile) -> tuple[Function, ...]:
+    """Give functions the calls that a profile counted, and their cycles per call at the highest tier timed."""
+    known: dict[str, FunctionProfile] = {}
+    for one in profile.functions.values():
+        known[one.name] = max(one, known.get(one.name, one), key=lambda entry: entry.all_calls)
+    counted = []
+    for function in functions:
+        seen = known.get(function.name, FunctionProfile(function.name))
+        timed = [seen.times[tier].cycles_per_call for tier in TIER.members if tier in seen.times]
+        cycles = next((value for value in reversed(timed) if value is not None), 0.0)
+        counted.append(replace(function, call_count=seen.all_calls, average_cycles=cycles))
+    return tuple(counted)
 
 
 def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:
