@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bareflow.compile.bytecode.edges import back_edges
-from bareflow.compile.irtext import TOKEN, balanced, bare
+from bareflow.compile.irtext import TOKEN, balanced, bare, split_list
 
 _LABEL = re.compile(r'^("(?:[^"]*)"|[-\w$.]+):(?:\s|$)')
 _TARGET = re.compile(r'label %("(?:[^"]*)"|[-\w$.]+)')
@@ -155,25 +155,6 @@ class FunctionText:
 def _behind(line: str, symbol: str) -> int:
     """Where the bracket behind a function's name opens."""
     return line.index(f"{symbol}(") + len(symbol)
-
-
-def split_list(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets and strings."""
-    parts, depth, start, quote = [], 0, 0, False
-    for at, letter in enumerate(text):
-        if letter == '"':
-            quote = not quote
-        elif quote:
-            continue
-        elif letter in "(<[{":
-            depth += 1
-        elif letter in ")>]}":
-            depth -= 1
-        elif letter == "," and not depth:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    last = text[start:].strip()
-    return [*parts, last] if last else parts
 
 
 def _parameter(text: str) -> Parameter:

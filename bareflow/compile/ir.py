@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bareflow.compile.irtext import split_list
+
 # What clang writes for plain x86-64; any further feature was asked for by the source.
 BASELINE_FEATURES = frozenset(["64bit", "cmov", "cx8", "fxsr", "mmx", "nopl", "sse", "sse2", "x87"])
 
@@ -68,7 +70,7 @@ def split_fmuladd(text: str) -> str:
     """Write `a * b + c` as two operations: FMA contraction off, whatever the CPU offers."""
 
     def split(match: re.Match[str]) -> str:
-        args = _split_arguments(match["args"])
+        args = split_list(match["args"])
         if len(args) != 3:
             return match[0]
         first, second, third = (argument.removeprefix(match["type"]).split()[-1] for argument in args)
@@ -82,21 +84,6 @@ def split_fmuladd(text: str) -> str:
         )
 
     return _FMULADD.sub(split, text)
-
-
-def _split_arguments(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets."""
-    parts, depth, start = [], 0, 0
-    for at, letter in enumerate(text):
-        if letter in "(<[{":
-            depth += 1
-        elif letter in ")>]}":
-            depth -= 1
-        elif letter == "," and not depth:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    parts.append(text[start:].strip())
-    return parts
 
 
 def add_sections(text: str, cold: Iterable[str] = ()) -> str:

@@ -252,3 +252,22 @@ def _take_line(module: ModuleText, line: str) -> None:
         module.named_metadata[name] = rest
     else:
         raise CompileError(f"LLVM printed a line that we cannot read: {line[:120]}")
+
+
+def split_list(text: str) -> list[str]:
+    """Split at the commas that stand outside of brackets and strings."""
+    parts, depth, start, quote = [], 0, 0, False
+    for at, letter in enumerate(text):
+        if letter == '"':
+            quote = not quote
+        elif quote:
+            continue
+        elif letter in "(<[{":
+            depth += 1
+        elif letter in ")>]}":
+            depth -= 1
+        elif letter == "," and not depth:
+            parts.append(text[start:at].strip())
+            start = at + 1
+    last = text[start:].strip()
+    return [*parts, last] if last else parts

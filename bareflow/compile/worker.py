@@ -26,8 +26,8 @@ TRIPLE = "x86_64-unknown-linux-musl"
 PR_SET_PDEATHSIG = 1
 SPEED = {"O0": 0, "O1": 1, "O2": 2, "O3": 3, "frozen": 3}
 SIZE = {1: "optsize", 2: "minsize"}
-# LLVM 22.1.0 makes vectors of straight-line code where its own estimate says that nothing is gained; that costs
-# SHA-256 a quarter of its speed. With 1 the estimate has to be a gain (clang 22.1.8 does not need it).
+# llvmlite's optimiser makes vectors of straight-line code where its own estimate says that nothing is gained; that
+# costs SHA-256 a quarter of its speed. With 1 the estimate has to be a gain. clang does not need it; why is not known.
 GLOBAL_OPTIONS = ("-slp-threshold=1",)
 
 Message = dict[str, Any]
