@@ -24,6 +24,10 @@ int64_t sys_enotty(void) {
     return -ENOTTY;
 }
 
+int64_t sys_espipe(void) {
+    return -ESPIPE;
+}
+
 int64_t sys_exit(uint64_t status) {
     finish(VERDICT_EXITED, (int32_t)(status & 255));
 }

@@ -87,6 +87,14 @@ def test_a_hello_with_printf_keeps_its_size(tmp_path):
     assert document(done)["payload_bytes"] <= HELLO_LIMIT
 
 
+def test_a_program_that_leaves_input_unread_draws_no_word_from_the_kernel(tmp_path):
+    source = "#include <stdio.h>\nint main(void) { char b[9]; return !fgets(b, 9, stdin) || fputs(b, stdout) < 0; }\n"
+    (tmp_path / "first.c").write_text(source)
+    done = run("boot-qemu", "--workload", "first.c", "--json", cwd=tmp_path, stdin=b"one\ntwo\nthree\n")
+    result = document(done)
+    assert (result["stdout"], result["kernel_text"], result["exit_code"]) == ("one\n", "", 0)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
