@@ -174,11 +174,11 @@ async def _boot(
 
 def _with_blobs(guest: GuestResult, image: Path, session: GrowthSession) -> GuestResult:
     """The result with a trap's backtrace naming code that was published while the program ran, too."""
-    if guest.trap is None or not session.live.blobs:
+    blobs = session.sent_blobs
+    if guest.trap is None or not blobs:
         return guest
     known = image_code(image)
     names = {one.split.symbol: one.split.name for one in session.functions}
-    blobs = session.live.blobs
     symbols = [Symbol(names[blob.function], blob.entry, blob.code_size, "workload", blob.tier) for blob in blobs]
     code = CodeMap(
         [*known.symbols, *symbols], [*known.code, *(Code(blob.start, blob.data) for blob in blobs)], known.elves

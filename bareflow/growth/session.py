@@ -298,6 +298,11 @@ class GrowthSession:
         made = [(tier, one.split.lines, ms) for one in self.functions for tier, ms in one.compile_ms.items()]
         return Costs.measured(made, self.tsc_hz)
 
+    @property
+    def sent_blobs(self) -> tuple[LiveBlob, ...]:
+        """All code that the program may be in: a crash may come before the word that code was published."""
+        return (*self.live.blobs, *(pending.blob for pending in self._pending.values()))
+
     async def _tier_up(self, one: Growing, tier: str) -> None:
         try:
             compiled = await self.service.compile(one.split.symbol, tier)
