@@ -97,7 +97,7 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
     """Return the parts of the kernel that an image needs: by its recipe or its program, and for its ways in."""
     features = recipe.features
     if features is None:
-        features = features_needed(program) - {"virtio"}
+        features = features_needed(program)
         if recipe.files:
             features |= {"files"}
         if "pvh" in recipe.boot and sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2:

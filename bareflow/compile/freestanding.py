@@ -111,7 +111,7 @@ def build_freestanding(
     """
     folders = [toolchain.data_root() / "runtime" / "include", *include]
     options = [*(f"-D{define}" for define in defines), *(f"-I{folder}" for folder in folders)]
-    digest = _digest([*sources, script, *_headers(folders)], [*FLAGS, *flags, *defines, *LINK_FLAGS])
+    digest = digest_of([*sources, script, *headers_in(folders)], [*FLAGS, *flags, *defines, *LINK_FLAGS])
     elf = toolchain.cache_dir() / "freestanding" / f"{name}-{digest}" / f"{name}.elf"
     if not elf.exists():
         with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
@@ -140,7 +140,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
         include=[root / "loader" / "common", root / "kernel"],
     )
     folder = root / "kernel" / "pack"
-    version = _digest([folder / "unpack.S", folder / "unpack.ld", Path(packing.__file__), Path(__file__)], [])
+    version = digest_of([folder / "unpack.S", folder / "unpack.ld", Path(packing.__file__), Path(__file__)], [])
     packed = built.elf.with_name(f"packed-{version}.bin")
     if not packed.exists():
         toolchain.write_atomic(packed, _pack_kernel(built, folder))
@@ -192,7 +192,7 @@ def _seal_kernel(binary: bytes) -> bytes:
 def _build(scratch: Path, sources: Sequence[Path], script: Path, options: Sequence[str]) -> bytes:
     """Compile each source, preprocess the script, link; the ELF's bytes."""
     root = toolchain.data_root()
-    common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(_compiler_headers()), f"-ffile-prefix-map={root}/="]
+    common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(compiler_headers()), f"-ffile-prefix-map={root}/="]
     objects = []
     for index, source in enumerate(sources):
         made = Path(f"{index}-{source.stem}.o")
@@ -211,7 +211,7 @@ def _build(scratch: Path, sources: Sequence[Path], script: Path, options: Sequen
     return (scratch / "out.elf").read_bytes()
 
 
-def _compiler_headers() -> Path:
+def compiler_headers() -> Path:
     """The folder of stddef.h and stdint.h inside the ziglang wheel."""
     spec = find_spec("ziglang")
     if spec is None or not spec.origin:
@@ -219,11 +219,12 @@ def _compiler_headers() -> Path:
     return Path(spec.origin).parent / "lib" / "include"
 
 
-def _headers(folders: Iterable[Path]) -> list[Path]:
+def headers_in(folders: Iterable[Path]) -> list[Path]:
+    """Every header below the folders, in a fixed order."""
     return sorted(header for folder in folders for header in folder.rglob("*.h"))
 
 
-def _digest(files: Iterable[Path], words: Iterable[str]) -> str:
+def digest_of(files: Iterable[Path], words: Iterable[str]) -> str:
     """SHA-256 over the compiler's version, the words and the files' names and contents; 24 hexadecimal digits."""
     digest = hashlib.sha256(toolchain.ZIG_VERSION.encode())
     for word in words:

@@ -11,7 +11,6 @@ from io import BytesIO
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from bareflow.compile.freestanding import KERNEL_FEATURES
 from bareflow.snapshot.link import LinkedProgram
 
 SYSCALL = b"\x0f\x05"
@@ -58,12 +57,9 @@ def features_needed(program: LinkedProgram) -> frozenset[str]:
     ]
     symbols = _symbols(program.elf)
     if own or symbols & ANY_CALL:
-        return frozenset({*CALLERS, "virtio"} & KERNEL_FEATURES.keys())
+        return frozenset(CALLERS)
     bare = {name.lstrip("_") for name in symbols}
-    needed = {feature for feature, callers in CALLERS.items() if bare & callers}
-    if "files" in needed:
-        needed |= {"virtio"}
-    return frozenset(needed & KERNEL_FEATURES.keys())
+    return frozenset(feature for feature, callers in CALLERS.items() if bare & callers)
 
 
 def _symbols(elf: bytes) -> set[str]:

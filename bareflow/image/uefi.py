@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bareflow import toolchain
-from bareflow.compile.freestanding import FLAGS, _compiler_headers, _digest, _headers
+from bareflow.compile.freestanding import FLAGS, compiler_headers, digest_of, headers_in
 from bareflow.errors import CompileError, LinkError
 
 TARGET = "x86_64-unknown-uefi"
@@ -48,7 +48,7 @@ def build_efi(sources: Sequence[Path], *, include: Sequence[Path] = (), defines:
     """
     folders = [toolchain.data_root() / "runtime" / "include", *include]
     options = [*FLAGS, "-fshort-wchar", "-flto", *(f"-D{define}" for define in defines)]
-    digest = _digest([*sources, *_headers(folders)], [TARGET, *options, *LINK_FLAGS])
+    digest = digest_of([*sources, *headers_in(folders)], [TARGET, *options, *LINK_FLAGS])
     cached = toolchain.cache_dir() / "freestanding" / f"uefi-{digest}" / "BOOTX64.EFI"
     if not cached.exists():
         with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
@@ -58,7 +58,7 @@ def build_efi(sources: Sequence[Path], *, include: Sequence[Path] = (), defines:
 
 
 def _build(scratch: Path, sources: Sequence[Path], options: Sequence[str]) -> bytes:
-    common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(_compiler_headers()), *options]
+    common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(compiler_headers()), *options]
     common.append(f"-ffile-prefix-map={toolchain.data_root()}/=")
     objects = []
     for source in sources:

@@ -47,7 +47,7 @@ def test_the_digest_knows_every_input(tmp_path):
     first.write_text("one")
     second.write_text("two")
     digests = {
-        freestanding._digest(files, words)
+        freestanding.digest_of(files, words)
         for files, words in [
             ([first, second], ["-Oz"]),
             ([second, first], ["-Oz"]),
@@ -63,13 +63,13 @@ def test_the_digest_does_not_know_the_folder(tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.c").write_text("same")
-    here, there = (freestanding._digest([tmp_path / name / "a.c"], []) for name in ("here", "there"))
+    here, there = (freestanding.digest_of([tmp_path / name / "a.c"], []) for name in ("here", "there"))
     assert here == there
 
 
 def test_a_missing_source_is_named():
     with pytest.raises(CompileError, match=r"/no/such\.c cannot be read"):
-        freestanding._digest([Path("/no/such.c")], [])
+        freestanding.digest_of([Path("/no/such.c")], [])
 
 
 def test_every_feature_is_described():
