@@ -14,6 +14,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from bareflow.compile.pool import CompilePool
 from bareflow.errors import MachineError
 from bareflow.freeze import Frozen, freeze
 from bareflow.growth.boots import OnBoot, Outcome, difference, grow_boots
+from bareflow.growth.choices import choices_in, save_choices, with_choices
 from bareflow.growth.guest import HOST_MIB, build_grow_image, grow_guest
 from bareflow.growth.local import grow_native
 from bareflow.growth.probe import measure_frozen
@@ -181,6 +183,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
         gardener.step("packing the growing image")
         packed = build_grow_image(boots.next_program(), _with_profile(recipe, places), places.grow_image)
         growing_ms = program.service.compile_ms
+    choices, recipe = await runs.choose(boots.profile)
     frozen = freeze(recipe, profile=boots.profile, trials=settings.trials, progress=gardener.step)
     report = build_image(recipe, places.unchecked, frozen=frozen, progress=gardener.step)
     gardener.step("comparing the frozen program with the growing one")
@@ -206,6 +209,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
         measured=measured,
         evidence=frozen.evidence,
         notes=tuple(notes),
+        choices=choices,
     )
 
 
@@ -323,6 +327,23 @@ class _Runs:
             )
         return grown.growth
 
+    async def choose(self, profile: Profile) -> tuple[tuple[str, ...], Recipe]:
+        """What the program measures of itself once frozen, if it may choose, and its recipe with that.
+
+        Raises:
+            CompileError, LinkError, ImageError, MachineError: see `freeze`, `build_image` and `frozen`.
+        """
+        names = self.recipe.grow.measured
+        if not names:
+            return (), self.recipe
+        self.gardener.step("running it frozen, so that it measures what it is to be frozen with")
+        frozen = freeze(self.recipe, profile=profile, progress=self.gardener.step)
+        report = build_image(self.recipe, self.places.unchecked, frozen=frozen, progress=self.gardener.step)
+        flags = choices_in((await self.frozen(frozen, report)).errors, names)
+        save_choices(self.places.profile, flags)
+        self.recipe = with_choices(self.recipe, flags)
+        return flags, self.recipe
+
     async def frozen(self, frozen: Frozen, report: BuildReport) -> Outcome:
         """Run the frozen program likewise.
 
@@ -344,7 +365,7 @@ class _Runs:
                 result.reason,
                 "\n".join(result.explain()),
             )
-        return Outcome(result.exit_status, result.stdout)
+        return Outcome(result.exit_status, result.stdout, result.stderr)
 
     def measure(self, frozen: Frozen) -> Mapping[str, Mapping[str, float]]:
         """Cycles per call of frozen and of ahead-of-time code, in Linux processes, as growing code was timed."""
@@ -370,7 +391,7 @@ class _Runs:
                 done = subprocess.run(
                     command,
                     input=self.settings.stdin,
-                    stdout=subprocess.PIPE,
+                    capture_output=True,
                     cwd=folder,
                     env={**os.environ, **dict(recipe.environment)},
                     timeout=self.settings.timeout_s,
@@ -380,7 +401,8 @@ class _Runs:
                 raise MachineError(
                     f"The frozen {recipe.name} did not end within {self.settings.timeout_s:g} s."
                 ) from None
-        return Outcome(done.returncode, done.stdout)
+        sys.stderr.write(done.stderr.decode(errors="replace"))
+        return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager

@@ -222,12 +222,14 @@ def freeze(
     """Freeze a workload with a saved profile, without a machine: the same profile gives the same bytes."""
     del verbose
     from bareflow.grow import Places, shrink
+    from bareflow.growth.choices import load_choices, with_choices
     from bareflow.profile.store import load_profile
 
     recipe = recipe_of(image, workload, file or (), args, cpu)
     places = Places(Path(out) if out else output_folder(), recipe.name)
     source = Path(profile) if profile else places.profile
     known = load_profile(source)
+    recipe = with_choices(recipe, load_choices(source))
     with steps() as on_step:
         frozen, report = shrink(recipe, known, places, step=on_step)
     facts = {

@@ -23,10 +23,11 @@ OnBoot = Callable[[int, Program, tuple[TierUp, ...]], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of a program came to for whoever called it: its exit status and its standard output."""
+    """What a run of a program came to for whoever called it: exit status, standard output, and error if it was kept."""
 
     status: int
     output: bytes
+    errors: bytes = b""
 
 
 @dataclass(frozen=True)

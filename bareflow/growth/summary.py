@@ -57,6 +57,7 @@ class Growth:
         measured: "frozen" and "aot": cycles per call by function name, where they were measured.
         evidence: what freezing decided, and why.
         notes: what a person should know.
+        choices: flags that the program asked for by what it measured, and was frozen with.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Growth:
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def run_ms(self) -> float:
@@ -118,6 +120,7 @@ def document(growth: Growth) -> dict[str, Any]:
         "kept": dict(last.result.kept),
         "interpreter_refused": dict(last.program.interpreted.refused),
         "specialisations": _specialisations(growth.evidence),
+        "measured_choices": list(growth.choices),
         "agent": dict(last.result.agent),
         "tsc_hz": round(last.result.tsc_hz),
         "notes": list(growth.notes),
@@ -263,6 +266,11 @@ def summary_lines(facts: Mapping[str, Any]) -> list[str]:
         f"boots {facts['boots']}{earlier}; {len(facts['tier_ups'])} tier-ups; {end}",
         f"compile time {facts['compile_ms']:,.0f} ms of {facts['total_ms']:,.0f} ms: {facts['compile_share']:.2%}",
         f"  of it growing {before:,.0f} ms, freezing {facts['freeze_compile_ms']:,.0f} ms",
+        *(
+            [f"frozen with what it measured: {' '.join(facts['measured_choices'])}"]
+            if facts["measured_choices"]
+            else []
+        ),
         f"outputs: {agree}",
         f"profile {facts['profile']}, snapshot {facts['snapshot']}, image {facts['image']}",
     ]

@@ -39,12 +39,14 @@ class Grow:
         interpreter_threshold: calls until it leaves the interpreter.
         policy: "counts" or "breakeven".
         boots: growing runs whose profiles are merged before freezing.
+        measured: macros that the program may set by what it measures (bareflow/growth/choices.py).
     """
 
     thresholds: tuple[int, int, int]
     interpreter_threshold: int
     policy: str
     boots: int
+    measured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ def _is_text(value: Any) -> bool:
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(_is_text(item) for item in value)
+
+
+def _is_macros(value: Any) -> bool:
+    return _is_texts(value) and all(item.isascii() and item.isidentifier() for item in value)
 
 
 def _whole(low: int, high: int) -> Rule:
@@ -133,6 +139,7 @@ SCHEMA: dict[str, dict[str, Rule]] = {
         "interpreter_threshold": _whole(1, 1 << 31),
         "policy": (lambda v: v in {"counts", "breakeven"}, 'must be "counts" or "breakeven"'),
         "boots": _whole(1, 1000),
+        "measured": (_is_macros, "must be a list of C names"),
     },
 }
 """Section, key, and what its value must be."""
@@ -257,7 +264,13 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         boot=frozenset(table["image"]["boot"]),
         cpu=machine["cpu"],
         features=_features(path, table["kernel"]["features"]),
-        grow=Grow(tuple(grow["thresholds"]), grow["interpreter_threshold"], grow["policy"], grow["boots"]),
+        grow=Grow(
+            tuple(grow["thresholds"]),
+            grow["interpreter_threshold"],
+            grow["policy"],
+            grow["boots"],
+            tuple(grow["measured"]),
+        ),
     )
 
 

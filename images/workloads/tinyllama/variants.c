@@ -163,7 +163,7 @@ bool choose(const char *name, struct model *model, struct message *why) {
 }
 
 void choice_show(const struct choice *choice) {
-    print(STDERR_FILENO, "tinyllama: measured -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u\n",
+    print(STDERR_FILENO, "bareflow: freeze with -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u\n",
           choice->kernels->name, (uint64_t)choice->ahead);
 }
 
