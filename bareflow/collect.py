@@ -1,114 +1,37 @@
 """Reads a profile from a line: any port that carries a guest's wire, for as long as the guest or the caller likes.
 
-Line        messages of whatever guest is on a port, as an async iterator; the port may go and come back
 Collector   messages to a profile, session by session; no I/O
-collect     both together, for a person at a serial cable; `grow` uses the two parts by themselves
+collect     a `Line` and a collector together, for a person at a serial cable; `grow` serves guests over such lines, too
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import struct
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bareflow.errors import ProfileError, WireError
-from bareflow.layouts.growth import COLLECT_ALL, COLLECT_ORDER, GROWTH_MESSAGE
+from bareflow.errors import ProfileError
+from bareflow.layouts.growth import COLLECT_ALL, COLLECT_ORDER, GROWTH_MESSAGE, TEXT_ORDER
 from bareflow.layouts.verdict import GUEST_VERDICT
 from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, WIRE_HELLO
 from bareflow.names import ProgramNames, names_of_build
 from bareflow.profile.decoder import ProfileDecoder
 from bareflow.profile.store import load_profile, save_profile
 from bareflow.profile.values import UNKNOWN_DIGEST, Profile, merge_all
-from bareflow.wire.link import HostLink, Message
-from bareflow.wire.stream import RETRY_S, Port, Pump, open_port
+from bareflow.wire.line import ENDED, FINAL, HELLO, LastWord, Line, new_link, opener
+from bareflow.wire.link import Message
+from bareflow.wire.text import TextLog
 
 ASK_S = 1.0  # between two requests for counts
-GRACE_S = 2.0  # after the program's last word, for the kernel's
 PROGRESS_S = 2.0  # between two lines of progress
-HELLO = FRAME_TYPE["hello"]
-FINAL = FRAME_TYPE["final"]
-ENDED = GROWTH_MESSAGE["ended"]
+TEXT = FRAME_TYPE["text"]
 
-Opener = Callable[[], Awaitable[Port]]
 Say = Callable[[str], None]
-
-
-class Line:
-    """A link over a port that may go and come back.
-
-    Args:
-        link: the host's side; late guests, resets and re-attachment are its matter.
-        open_again: gives the port, and the next one after that has closed.
-        reopen: False ends the iteration when the first port closes; a port that closes behind the guest's
-            last word ends it anyway.
-    """
-
-    def __init__(self, link: HostLink, open_again: Opener, *, reopen: bool = True) -> None:
-        self.link = link
-        self._events: asyncio.Queue[Message | WireError | None] = asyncio.Queue()
-        self._pump = Pump(link, self._arrived)
-        self._open = open_again
-        self._reopen = reopen
-        self._last_word = False
-
-    def _arrived(self, message: Message) -> None:
-        self._last_word = message.type in (ENDED, FINAL)
-        self._events.put_nowait(message)
-
-    def send(self, kind: int, payload: bytes = b"") -> bool:
-        """Queue a message for the guest; False when it could not be."""
-        return self._pump.send(kind, payload)
-
-    def finish(self) -> None:
-        """End the iteration behind what has arrived."""
-        self._events.put_nowait(None)
-
-    async def messages(self) -> AsyncGenerator[Message, None]:
-        """Every message, in order, once; ends when the port closes for good or after `finish`.
-
-        Close it (`contextlib.aclosing`) when leaving early.
-
-        Raises:
-            WireError: when the first port cannot be opened, or the guest speaks another version.
-        """
-        carrying = asyncio.create_task(self._carry())
-        try:
-            while (event := await self._events.get()) is not None:
-                if isinstance(event, WireError):
-                    raise event
-                yield event
-        finally:
-            carrying.cancel()
-            await asyncio.gather(carrying, return_exceptions=True)
-
-    async def _carry(self) -> None:
-        try:
-            port = await self._open()
-            while True:
-                try:
-                    self.link.line_cut(time.monotonic())
-                    await self._pump.run(port)
-                finally:
-                    port.close()
-                if self._last_word or not self._reopen:
-                    break
-                port = await self._next()
-        except WireError as error:
-            self._events.put_nowait(error)
-        else:
-            self.finish()
-
-    async def _next(self) -> Port:
-        while True:
-            with contextlib.suppress(WireError):
-                return await self._open()
-            await asyncio.sleep(RETRY_S)  # nothing tells when a device appears
 
 
 @dataclass
@@ -224,6 +147,8 @@ class Collected:
         messages: that said something about the profile.
         malformed: messages that made no sense.
         damaged: pieces of the line that were no frame.
+        heard: bytes that came, whatever they were.
+        stdout: what the program printed, where the line carries it.
     """
 
     profile: Profile
@@ -236,12 +161,15 @@ class Collected:
     messages: int
     malformed: int
     damaged: int
+    heard: int = 0
+    stdout: bytes = b""
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; the profile itself is in its file."""
         final = self.final and {**self.final, "verdict": verdict_name(self.final["verdict"])}
         functions = len(self.profile.functions)
         facts = {**vars(self), "final": final, "functions": functions, "dropped": self.profile.dropped}
+        facts["stdout"] = self.stdout.decode(errors="replace")
         del facts["profile"]
         return facts
 
@@ -257,8 +185,10 @@ async def collect(
     *,
     baud: int = 115200,
     timeout_s: float | None = None,
+    wait: bool = False,
     stop: asyncio.Event | None = None,
     say: Say = lambda _text: None,
+    on_text: Callable[[bytes], None] | None = None,
 ) -> Collected:
     """Read a line until a guest has said its last word, the time is over, or the caller stops it.
 
@@ -267,65 +197,98 @@ async def collect(
         collector: takes the messages.
         baud: of a serial device.
         timeout_s: None: no limit.
+        wait: for a port that is not there yet.
         stop: ends it when set.
         say: told how it goes, one line each.
+        on_text: called with what the guest says on its console, where the line carries that.
 
     Raises:
         WireError: the port cannot be opened, or the guest speaks another version.
     """
     began = time.monotonic()
-    link = HostLink(random.getrandbits(31) | 1)
-
-    async def opened() -> Port:
-        port = await open_port(socket_name(where), baud=baud)
-        say(f"{where} is open")
-        return port
-
-    line = Line(link, opened)
+    line, text = Line(new_link()), TextLog(on_text)
+    ending = LastWord(line, lambda: text.complete)
+    timer = Ended(line, timeout_s, stop)
     asking = asyncio.create_task(_ask(line))
-    stopping = asyncio.create_task(_finish_when(stop or asyncio.Event(), line))
-    why = "stopped"
+    progress = Progress(say, collector)
+    opened = opener(where, baud=baud, opened=lambda: say(f"{where} is open"))
     try:
-        async with asyncio.timeout(timeout_s) as limit:
-            why = await _read(line, collector, limit, Progress(say, collector))
-    except TimeoutError:
-        why = "program ended" if collector.ended else "timeout"
+        async with contextlib.aclosing(line.messages(opened, wait=wait)) as messages:
+            async for message in messages:
+                _take(message, line, collector, text)
+                progress.met(message)
+                ending.take(message)
     finally:
-        for task in (asking, stopping):
-            task.cancel()
-        await asyncio.gather(asking, stopping, return_exceptions=True)
+        ending.close()
+        timer.close()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
     return Collected(
         collector.profile(),
         collector.ended,
-        why,
+        _why(collector, timer),
         collector.final,
         collector.sessions,
         collector.unnamed,
         round(time.monotonic() - began, 3),
         collector.messages,
         collector.malformed,
-        link.damaged,
+        line.link.damaged,
+        line.heard,
+        text.stdout,
     )
 
 
-async def _read(line: Line, collector: Collector, limit: asyncio.Timeout, progress: Progress) -> str:
-    """Take messages until the last; returns why it ended."""
-    async with contextlib.aclosing(line.messages()) as messages:
-        async for message in messages:
-            dropped = line.link.peer_dropped if message.session == line.link.session else 0
-            ended = collector.ended
-            collector.take(message, dropped)
-            progress.met(message)
-            if message.type == HELLO:
-                line.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL))
-            if collector.final is not None:
-                return "final record"
-            if collector.ended and not ended:
-                # The kernel's last word may follow; a Linux process has none, but wants our acknowledgement.
-                soon = asyncio.get_running_loop().time() + GRACE_S
-                when = limit.when()
-                limit.reschedule(soon if when is None else min(when, soon))
-    return "program ended" if collector.ended else "stopped"
+def _take(message: Message, line: Line, collector: Collector, text: TextLog) -> None:
+    """Take a message; a guest that is new is asked for everything."""
+    collector.take(message, line.link.peer_dropped if message.session == line.link.session else 0)
+    if message.type == HELLO:
+        text.begin(message.session)
+        line.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=COLLECT_ALL))
+        line.send(GROWTH_MESSAGE["text"], TEXT_ORDER.encode(offset=text.next))
+    elif message.type == TEXT:
+        text.take(message.payload)
+
+
+def _why(collector: Collector, timer: Ended) -> str:
+    if collector.final is not None:
+        return "final record"
+    return "program ended" if collector.ended else timer.why or "stopped"
+
+
+class Ended:
+    """Ends a line's iteration when a time is over, or when told to.
+
+    Args:
+        line: whose.
+        timeout_s: seconds; None: no limit.
+        stop: ends it when set.
+
+    Attributes:
+        why: "timeout", "stopped", or empty where it has done nothing.
+    """
+
+    def __init__(self, line: Line, timeout_s: float | None, stop: asyncio.Event | None = None) -> None:
+        self.why = ""
+        self._line = line
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(timeout_s, self._end, "timeout") if timeout_s else None
+        self._stopping = asyncio.create_task(self._when(stop)) if stop else None
+
+    async def _when(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._end("stopped")
+
+    def _end(self, why: str) -> None:
+        self.why = self.why or why
+        self._line.finish()
+
+    def close(self) -> None:
+        """End nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._stopping is not None:
+            self._stopping.cancel()
 
 
 class Progress:
@@ -358,19 +321,6 @@ async def _ask(line: Line) -> None:
     while True:
         await asyncio.sleep(ASK_S)
         line.send(GROWTH_MESSAGE["collect"], COLLECT_ORDER.encode(flags=0))
-
-
-async def _finish_when(stop: asyncio.Event, line: Line) -> None:
-    await stop.wait()
-    line.finish()
-
-
-def socket_name(where: str) -> str:
-    """A port's name as `open_port` takes it: a path that is a socket gets its prefix."""
-    with contextlib.suppress(OSError, ValueError):
-        if Path(where).is_socket():
-            return f"unix:{where}"
-    return where
 
 
 def same_program(one: Profile, two: Profile) -> bool:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from bareflow.compile.cpu import required_features
 from bareflow.compile.freestanding import build_kernel
@@ -38,7 +37,7 @@ from bareflow.snapshot.slots import ARENA_SIZE
 from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import cache_dir, write_atomic
 from bareflow.wire.frames import Frame
-from bareflow.wire.stream import Port
+from bareflow.wire.stream import BytePort
 
 WIRE_DEVICE = "/dev/ttyS1"
 WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
@@ -159,8 +158,12 @@ async def _boot(
 
     async def attend(machine: QemuMachine) -> None:
         port = ChannelPort(machine.wire)
-        await started.wait()  # a hello that came before would be answered by nobody, and the next one be late
-        await run.serve(cast("Port", port))
+
+        async def opened() -> BytePort:
+            await started.wait()  # a hello that came before would be answered by nobody, and the next one be late
+            return port
+
+        await run.serve(opened)
 
     try:
         guest = await boot(spec, stdin=stdin, on_text=on_text, on_frame=on_frame, attend=attend)

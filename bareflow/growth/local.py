@@ -15,6 +15,7 @@ from bareflow.errors import MachineError
 from bareflow.growth.program import Program
 from bareflow.growth.result import GrowthResult, Watch
 from bareflow.growth.run import GrowthRun
+from bareflow.wire.line import given
 from bareflow.wire.stream import Port
 
 GRACE_S = 5.0  # between the program's end and the end of its wire
@@ -81,7 +82,7 @@ async def _serve(run: GrowthRun, inputs: Inputs, output: int, timeout_s: float |
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder, ours:
         process = await _start(run.program, inputs, output, theirs, Path(folder))
         port = Port(ours, "the agent")
-        serving = asyncio.create_task(run.serve(port))
+        serving = asyncio.create_task(run.serve(given(port)))
         try:
             async with asyncio.timeout(timeout_s):
                 status = await process.wait()

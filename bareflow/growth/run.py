@@ -1,17 +1,18 @@
-"""One run of a growing program, seen from the host: serves its agent over any port, and sums up when it has ended."""
+"""One run of a growing program, seen from the host: serves its agent over a line, and sums up when it has ended."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import contextlib
 import time
 from dataclasses import replace
 
 from bareflow.growth.program import Program
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
 from bareflow.growth.session import Growing, GrowthSession
-from bareflow.wire.link import HostLink, Message
-from bareflow.wire.stream import Port, Pump
+from bareflow.wire.line import Line, new_link
+from bareflow.wire.link import Message
+from bareflow.wire.stream import Opener
 
 COLLECT_S = 0.25  # between two requests for counts
 
@@ -22,20 +23,22 @@ class GrowthRun:
     Args:
         program: what runs.
         watch: told of what happens.
-        window: bytes under way to the agent.
+        line: to the agent; a new one unless a guest is there already.
+        window: bytes under way to the agent on a new line.
     """
 
-    def __init__(self, program: Program, watch: Watch | None = None, *, window: int = 1 << 16) -> None:
+    def __init__(
+        self, program: Program, watch: Watch | None = None, *, line: Line | None = None, window: int = 1 << 16
+    ) -> None:
         self.program = program
         self.watch = watch or Watch()
         self.notes: list[str] = []
-        self.link = HostLink(random.getrandbits(31) | 1, program.base.build_id, window=window)
-        self.pump = Pump(self.link, self._take)
+        self.line = line or Line(new_link(program.base.build_id, window=window))
         self.session = GrowthSession(
             program.base,
             program.functions,
             program.service,
-            self.pump.send,
+            self.line.send,
             branches=program.interpreted.branches,
             policy=program.policy,
             on_tier_up=self.watch.tier_up,
@@ -45,7 +48,8 @@ class GrowthRun:
         self._spent, self._began = program.service.compile_ms, time.monotonic()
         self._total_ms: float | None = None
 
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """Take a message from the line."""
         if message.session:  # the kernel's own frames have session 0 and mean nothing to the agent's host
             self.session.receive(message.type, message.payload)
 
@@ -53,16 +57,22 @@ class GrowthRun:
         self.notes.append(text)
         self.watch.note(text)
 
-    async def serve(self, port: Port) -> None:
-        """Carry messages until the port closes, and ask for counts meanwhile."""
-        asking = asyncio.create_task(self._keep_asking())
+    async def serve(self, opened: Opener) -> None:
+        """Carry messages until the port closes, and ask for counts meanwhile.
+
+        Raises:
+            WireError: from the port, or when the guest speaks another version.
+        """
+        asking = asyncio.create_task(self.keep_asking())
         try:
-            await self.pump.run(port)
+            async with contextlib.aclosing(self.line.messages(opened, reopen=False)) as messages:
+                async for message in messages:
+                    self.take(message)
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
 
-    async def _keep_asking(self) -> None:
+    async def keep_asking(self) -> None:
         """Ask again and again, each time when the last round has arrived: a slow line sets its own pace."""
         while True:
             await asyncio.sleep(COLLECT_S)
@@ -99,7 +109,7 @@ class GrowthRun:
             agent=session.collected,
             tsc_hz=session.tsc_hz,
             complete=session.ended,
-            profile=replace(profile, dropped=profile.dropped + self.link.peer_dropped),
+            profile=replace(profile, dropped=profile.dropped + self.line.link.peer_dropped),
             earned=session.earned(),
         )
 

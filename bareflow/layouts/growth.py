@@ -32,6 +32,7 @@ GROWTH_MESSAGE = Enumeration(
         "publish": (49, "publish_order: check a blob and let calls go to it"),
         "arm": (50, "arm_order: when a function counts as hot"),
         "collect": (51, "collect_order: send what changed"),
+        "text": (52, "text_order: send what the console said, and says from now on, as FRAME_TEXT messages"),
     },
 )
 
@@ -236,6 +237,12 @@ COLLECT_ORDER = Record(
     ),
 )
 
+TEXT_ORDER = Record(
+    "text_order",
+    "Asks for the console's text; a program under Linux has none.",
+    (Field("offset", "u64", "first byte wanted, counted as in text_mark"),),
+)
+
 GROWTH = Layout(
     name="growth",
     title="Growth",
@@ -266,5 +273,6 @@ GROWTH = Layout(
         PUBLISH_ORDER,
         ARM_ORDER,
         COLLECT_ORDER,
+        TEXT_ORDER,
     ),
 )

@@ -25,7 +25,7 @@ FRAME_TYPE = Enumeration(
         "data": (3, "a slice of the sender's stream of messages, at offset `sequence`"),
         "nak": (4, "as ack, and something behind it was damaged or is missing: resend from there"),
         "dropped": (5, "message dropped_record: records that did not fit the sender's buffer"),
-        "text": (16, "console bytes, where one port carries both"),
+        "text": (16, "text_mark, then the console's bytes from there; without any: the text ends there"),
         "final": (17, "final_record: the last frame of a guest"),
         "trap": (18, "trap_record, then the stack's words"),
         "text-mark": (19, "text_mark: which console bytes are not the workload's standard output"),

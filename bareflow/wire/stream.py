@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 import serial
 
@@ -27,6 +28,22 @@ READ_SIZE = 65536
 WRITE_SIZE = 1024  # bytes asked of the link at a time: what it decides later is fresher
 RETRY_S = 0.5  # between two attempts to open a port that is not there
 _GONE = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ECONNRESET, errno.EPIPE, errno.EBADF}
+
+
+class BytePort(Protocol):
+    """What a pump needs of a port."""
+
+    async def read(self) -> bytes:
+        """Bytes that have come, at least one; b"" when the other side has closed."""
+
+    async def write(self, data: bytes) -> bool:
+        """Write all of `data`; False when the other side has closed."""
+
+    def close(self) -> None:
+        """Close it; twice does no harm."""
+
+
+Opener = Callable[[], Awaitable[BytePort]]
 
 
 class Port:
@@ -164,6 +181,7 @@ class Pump:
 
     def __init__(self, link: Link, on_message: Callable[[Message], None]) -> None:
         self.link = link
+        self.received = 0  # bytes, whatever they were
         self._on_message = on_message
         self._news = asyncio.Event()
 
@@ -173,7 +191,7 @@ class Pump:
         self._news.set()
         return sent
 
-    async def run(self, port: Port) -> None:
+    async def run(self, port: BytePort) -> None:
         """Pump until the other side closes. The port stays the caller's to close.
 
         Raises:
@@ -192,7 +210,7 @@ class Pump:
             if isinstance(result, Exception):
                 raise result
 
-    async def keep(self, open_again: Callable[[], Awaitable[Port]]) -> None:
+    async def keep(self, open_again: Opener) -> None:
         """Pump over one port after another, until cancelled: the line may come late, go, and come back."""
         while True:
             try:
@@ -206,13 +224,14 @@ class Pump:
             finally:
                 port.close()
 
-    async def _read(self, port: Port) -> None:
+    async def _read(self, port: BytePort) -> None:
         while data := await port.read():
+            self.received += len(data)
             for message in self.link.receive(data, time.monotonic()):
                 self._on_message(message)
             self._news.set()
 
-    async def _write(self, port: Port) -> None:
+    async def _write(self, port: BytePort) -> None:
         while True:
             self._news.clear()
             now = time.monotonic()

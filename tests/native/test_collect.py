@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bareflow.collect import Collector, Line, collect, same_program, store
+from bareflow.collect import Collector, collect, same_program, store
 from bareflow.compile.pool import CompilePool
 from bareflow.errors import ProfileError, WireError
 from bareflow.grow import prepare
@@ -28,6 +28,7 @@ from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.store import load_profile, save_profile
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.wire.frames import Frame, encode_frame
+from bareflow.wire.line import Line
 from bareflow.wire.link import GuestLink, HostLink
 from bareflow.wire.stream import Port, Pump, open_port
 
@@ -273,13 +274,13 @@ def test_a_line_ends_with_its_port_where_it_is_not_to_be_reopened():
         async def opened() -> Port:
             return await open_port(ours)
 
-        line = Line(HostLink(4), opened, reopen=False)
+        line = Line(HostLink(4))
         guest = Guest(5)
         guest.say(("counts", counts(0, 10)))
         port = await open_port(theirs)
         talking = asyncio.create_task(guest.talk(port))
         talking.add_done_callback(lambda _: port.close())
-        return [message.type async for message in line.messages()]
+        return [message.type async for message in line.messages(opened, reopen=False)]
 
     assert run(scenario()) == [FRAME_TYPE["hello"], GROWTH_MESSAGE["counts"]]
 

@@ -22,6 +22,7 @@ from bareflow.image.recipe import load_recipe, recipe_for_workload
 from bareflow.names import names_of_build
 from bareflow.profile.store import load_profile
 from bareflow.tiering import Policy
+from bareflow.wire.line import given
 from bareflow.wire.stream import Port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,13 +161,13 @@ async def two_hosts(program, arguments, folder):
     first = GrowthRun(
         modest, Watch(tier_up=lambda up: rose.set() if (up.function, up.after) == ("step", "O1") else None)
     )
-    serving = asyncio.create_task(first.serve(Port(ours.dup(), "first")))
+    serving = asyncio.create_task(first.serve(given(Port(ours.dup(), "first"))))
     async with asyncio.timeout(60):
         await rose.wait()
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         second = GrowthRun(program)
-        serving = asyncio.create_task(second.serve(Port(ours, "second")))
+        serving = asyncio.create_task(second.serve(given(Port(ours, "second"))))
         output, _ = await process.communicate()
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)

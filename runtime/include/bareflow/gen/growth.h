@@ -34,6 +34,7 @@
 #define GROWTH_PUBLISH 49 /* publish_order: check a blob and let calls go to it */
 #define GROWTH_ARM 50 /* arm_order: when a function counts as hot */
 #define GROWTH_COLLECT 51 /* collect_order: send what changed */
+#define GROWTH_TEXT 52 /* text_order: send what the console said, and says from now on, as FRAME_TEXT messages */
 
 /* What became of a publish. */
 #define PUBLISH_DONE 0 /* calls go there from now on */
@@ -165,6 +166,10 @@
 #define COLLECT_ORDER_FLAGS_OFFSET 0
 #define COLLECT_ORDER_RESERVED_OFFSET 4
 #define COLLECT_ORDER_SIZEOF 8
+
+/* Asks for the console's text; a program under Linux has none. */
+#define TEXT_ORDER_OFFSET_OFFSET 0
+#define TEXT_ORDER_SIZEOF 8
 
 #if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
 #include <stddef.h>
@@ -385,6 +390,12 @@ struct collect_order {
 _Static_assert(offsetof(struct collect_order, flags) == COLLECT_ORDER_FLAGS_OFFSET, "flags");
 _Static_assert(offsetof(struct collect_order, reserved) == COLLECT_ORDER_RESERVED_OFFSET, "reserved");
 _Static_assert(sizeof(struct collect_order) == COLLECT_ORDER_SIZEOF, "collect_order");
+
+struct text_order {
+    uint64_t offset; /* first byte wanted, counted as in text_mark */
+};
+_Static_assert(offsetof(struct text_order, offset) == TEXT_ORDER_OFFSET_OFFSET, "offset");
+_Static_assert(sizeof(struct text_order) == TEXT_ORDER_SIZEOF, "text_order");
 
 #endif
 

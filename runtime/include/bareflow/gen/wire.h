@@ -25,7 +25,7 @@
 #define FRAME_DATA 3 /* a slice of the sender's stream of messages, at offset `sequence` */
 #define FRAME_NAK 4 /* as ack, and something behind it was damaged or is missing: resend from there */
 #define FRAME_DROPPED 5 /* message dropped_record: records that did not fit the sender's buffer */
-#define FRAME_TEXT 16 /* console bytes, where one port carries both */
+#define FRAME_TEXT 16 /* text_mark, then the console's bytes from there; without any: the text ends there */
 #define FRAME_FINAL 17 /* final_record: the last frame of a guest */
 #define FRAME_TRAP 18 /* trap_record, then the stack's words */
 #define FRAME_TEXT_MARK 19 /* text_mark: which console bytes are not the workload's standard output */
