@@ -179,6 +179,8 @@ static int check_chain(struct fat16 *fs, struct fat16_file *file) {
     if (file->size == 0)
         return file->first_cluster == 0 ? 0 : FAT16_ECHAIN;
     uint32_t last = (file->size - 1) / FAT16_SECTOR;
+    if (last >= fs->total_sectors) /* before a knotted chain is walked for as long as the size says */
+        return FAT16_ECHAIN;
     int32_t next = find_run(fs, file, last, last);
     if (next == 0)
         next = next_cluster(fs, file->run_last);

@@ -65,6 +65,23 @@ def test(_context: Any, only: str = "", folder: str = "", verbose: bool = False)
         raise Exit(code=status)
 
 
+@task(
+    help={
+        "name": "the harness: fat16, gguf, …",
+        "runs": "inputs to run",
+        "seed": "of libFuzzer's random numbers",
+        "minimise": "afterwards replace the committed corpus by the smallest that reaches as much",
+    }
+)
+def fuzz(_context: Any, name: str = "", runs: int = 10_000_000, seed: int = 1, minimise: bool = False) -> None:
+    """Run a C harness of tests/native under libFuzzer, ASan and UBSan."""
+    root = _checkout()
+    command = [sys.executable, "-m", "tests.native.libfuzzer", name, "--runs", str(runs), "--seed", str(seed)]
+    status = _run(command + ["--minimise"] * minimise, root)
+    if status:
+        raise Exit(code=status)
+
+
 @task(help={})
 def lint(_context: Any) -> None:
     """Check style and types: ruff, mypy strict, clang-format."""
@@ -88,4 +105,4 @@ def generate(_context: Any, check: bool = False) -> None:
         raise Exit(code=1)
 
 
-TASKS = [test, lint, generate]
+TASKS = [test, fuzz, lint, generate]

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from bareflow.image.fat16 import plan_volume, volume_file, write_volume
+from tests.native.libfuzzer import TARGETS, corpus
 
 EIO, EFORMAT, ECHAIN, ENOENT, ENOTDIR = 1, 2, 3, 4, 5
 SECTOR = 512
@@ -208,16 +209,22 @@ def test_volumes_of_mkfs_and_mtools(tool, tmp_path, per_cluster):
         assert tool(image, "cat", name).stdout == DATA, name
 
 
-def test_damaged_volumes_neither_crash_nor_loop(build_native, volume):
-    sources = ["tests/native/fuzz_fat16.c", "runtime/fat16.c"]
-    fuzzer = build_native("fuzz_fat16", sources, ["-DFUZZ_MAIN"])
+@pytest.fixture(scope="module")
+def fuzzer(build_native):
+    return build_native("fuzz_fat16", [*TARGETS["fat16"].sources, "tests/native/fuzz_driver.c"])
+
+
+def test_the_corpus_and_inputs_near_it_neither_crash_nor_loop(fuzzer):
+    inputs = sorted(corpus("fat16").iterdir())
     done = subprocess.run(
-        [str(fuzzer), "1", "4000"],
-        env={**os.environ, "FAT16_BASE": str(volume)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        [str(fuzzer), "1", "20000", *map(str, inputs)], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "4000 runs\n"
+    assert done.stdout == f"{len(inputs) + 20000} runs\n"
+
+
+def test_a_size_beyond_the_volume_is_refused_before_its_looped_chain_is_walked(tool, volume):
+    patch(volume, fat_offset(3), struct.pack("<H", 2))
+    patch(volume, (1 + 34) * SECTOR + 28, struct.pack("<I", 0xFFFFFFFF))
+    done = tool(volume, "cat", "A.BIN")
+    assert done.returncode == ECHAIN
