@@ -16,7 +16,10 @@ from bareflow.layouts.verdict import HOST_STATUS
 from bareflow.snapshot.reader import read_snapshot
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
 
-SOURCES = ("runtime/runner/runner.c", "loader/common/snapshot_check.c", "runtime/crc32.c")
+SOURCES = (
+    *("runtime/runner/runner.c", "runtime/crc32.c"),
+    *("loader/common/snapshot_check.c", "loader/common/snapshot_pick.c"),
+)
 HEADERS = ("runtime/include", "loader/common")
 FLAGS = ("-std=gnu11", "-O2", "-fno-pie", "-fno-stack-protector", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 BASE = 0x7000_0000  # far above the workload's link address, and below the 2 GiB that small code reaches

@@ -142,7 +142,11 @@ _Noreturn void snapshot_start(void) {
     static struct snapshot_view view;
     stack_bottom = MEM_STACK_TOP - LARGE_PAGE_SIZE; /* until the snapshot says */
     void *const file = snapshot_read();
+#ifdef CONFIG_TARGETS
+    const uint32_t reason = snapshot_pick(file, boot.snapshot_size, cpu_words, &view);
+#else
     const uint32_t reason = snapshot_check(file, boot.snapshot_size, cpu_words, &view);
+#endif
     if (reason)
         refuse(reason, view.missing_feature);
     const struct snapshot_header *const header = view.header;

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from bareflow.layouts.snapshot import SNAPSHOT_FEATURE, SNAPSHOT_FUNCTION, SNAPSHOT_HEADER, SNAPSHOT_SEGMENT
 from bareflow.snapshot.contents import Feature, Function, Relocation, Segment, SnapshotContents
 from bareflow.snapshot.v1 import LeafFunction
-from bareflow.snapshot.writer import write_snapshot
+from bareflow.snapshot.writer import write_snapshot, write_targets
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -63,7 +64,17 @@ def with_crc(data: bytes) -> bytes:
     return data[:12] + struct.pack("<I", crc) + data[16:]
 
 
+def for_avx512() -> SnapshotContents:
+    """The same program, which needs one more feature and whose code has one more byte."""
+    code = Segment(0x401000, CODE + b"\xcc", len(CODE) + 1, 5)
+    least = program()
+    features = (*least.features, Feature("avx512f", 2, 16))
+    return replace(least, segments=(code, *least.segments[1:]), features=features, build_id=bytes(range(16, 32)))
+
+
 DATA = write_snapshot(program())
+LARGER = write_snapshot(for_avx512())
+TARGETS = write_targets([("x86-64-v4", LARGER), ("x86-64-v2", DATA)])
 SEGMENTS = SNAPSHOT_HEADER.size
 FUNCTIONS = SEGMENTS + 3 * SNAPSHOT_SEGMENT.size
 FEATURES = FUNCTIONS + 3 * SNAPSHOT_FUNCTION.size + 2 * 16
@@ -83,7 +94,7 @@ def patched(record, field: str, value, at: int = 0) -> bytes:
 REFUSED = [
     ("magic", patched(SNAPSHOT_HEADER, "magic", 0x534E4151)),
     ("version", patched(SNAPSHOT_HEADER, "version", 1)),
-    ("version", patched(SNAPSHOT_HEADER, "version", 3)),
+    ("version", patched(SNAPSHOT_HEADER, "version", 4)),
     ("header-size", patched(SNAPSHOT_HEADER, "header_size", 112)),
     ("total-size", DATA + b"\0"),
     ("total-size", DATA[:-1]),

@@ -72,6 +72,7 @@ KERNEL_FEATURES = {
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",
     "process": "identity, signals, limits: what larger programs ask at start",
+    "targets": "snapshots for several CPUs in one file; added where the snapshot has them",
 }
 """Parts of the kernel that a recipe may leave out; each is -DCONFIG_<NAME>=1 (docs/kernel.md has the sizes)."""
 
@@ -129,6 +130,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     """
     root = toolchain.data_root()
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
+    shared += ["loader/common/snapshot_pick.c"] if "targets" in features else []
     lean = [] if "files" in features else ["FAT16_ROOT_ONLY=1"]
     own = sorted((root / "kernel").glob("*.S")) + sorted((root / "kernel").glob("*.c"))
     built = build_freestanding(

@@ -1,4 +1,4 @@
-"""optimized_snapshot.bin, version 2 (what the loader boots) and the fixed part of version 1 (historical)."""
+"""optimized_snapshot.bin: version 2 (what the loader boots), several of them (3), what is fixed of version 1."""
 
 from __future__ import annotations
 
@@ -147,6 +147,32 @@ SNAPSHOT_V1_HEADER = Record(
     ),
 )
 
+SNAPSHOT_TARGETS = Record(
+    "snapshot_targets",
+    "Version 3: several complete version 2 snapshots of one program, for several CPUs. An array of snapshot_target "
+    "follows, then the snapshots in its order, each at the next multiple of 8, with zero bytes between. All are "
+    "checked whole; the first whose features the CPU has is booted. If none fits, the last one's feature is named.",
+    (
+        Field("magic", "u32", "SNAPSHOT_MAGIC"),
+        Field("version", "u32", "SNAPSHOT_TARGETS_VERSION"),
+        Field("header_size", "u32", "SNAPSHOT_TARGETS_SIZEOF"),
+        Field("crc32", "u32", "CRC-32 of this record and the array with this field zero"),
+        Field("total_size", "u64", "size of the file in bytes"),
+        Field("target_count", "u32", "number of targets, at least one"),
+        Field("reserved", "u32", "zero"),
+    ),
+)
+
+SNAPSHOT_TARGET = Record(
+    "snapshot_target",
+    "One of the snapshots.",
+    (
+        Field("name", "bytes", "the CPU it was compiled for, ended by a zero byte", 32),
+        Field("offset", "u64", "where it begins, from the file's first byte"),
+        Field("size", "u64", "its bytes"),
+    ),
+)
+
 SNAPSHOT = Layout(
     name="snapshot",
     title="optimized_snapshot.bin",
@@ -161,6 +187,7 @@ and unknown flags are zero; cycles are finite and not negative; the stack is sma
     constants=(
         Constant("SNAPSHOT_MAGIC", SNAPSHOT_MAGIC, '"SNAP" read as a big-endian word'),
         Constant("SNAPSHOT_VERSION", 2, "what the loader boots"),
+        Constant("SNAPSHOT_TARGETS_VERSION", 3, "several version 2 snapshots in one file"),
         Constant("SNAPSHOT_FLAG_PIE", 1, "position-independent: relocations apply"),
         Constant("SEGMENT_EXECUTE", 1, "as ELF's PF_X"),
         Constant("SEGMENT_WRITE", 2, "as ELF's PF_W"),
@@ -173,6 +200,8 @@ and unknown flags are zero; cycles are finite and not negative; the stack is sma
         SNAPSHOT_FUNCTION,
         SNAPSHOT_RELOCATION,
         SNAPSHOT_FEATURE,
+        SNAPSHOT_TARGETS,
+        SNAPSHOT_TARGET,
         SNAPSHOT_V1_HEADER,
     ),
 )

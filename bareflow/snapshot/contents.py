@@ -25,6 +25,7 @@ SEGMENT_WRITE = _constant(SNAPSHOT, "SEGMENT_WRITE")
 SEGMENT_READ = _constant(SNAPSHOT, "SEGMENT_READ")
 FLAG_PIE = _constant(SNAPSHOT, "SNAPSHOT_FLAG_PIE")
 VERSION_2 = _constant(SNAPSHOT, "SNAPSHOT_VERSION")
+VERSION_TARGETS = _constant(SNAPSHOT, "SNAPSHOT_TARGETS_VERSION")
 WORKLOAD_BASE = _constant(MEMMAP, "MEM_WORKLOAD_BASE")
 MMAP_BASE = _constant(MEMMAP, "MEM_MMAP_BASE")
 BUILD_ID_SIZE = 16
@@ -155,12 +156,15 @@ class Snapshot:
     Version 1 knows only position-independent functions; its contents have each function's code as a
     segment of its own, at the code's offset in the file, and no entry.
 
+    Version 3 holds several snapshots of one program; its contents are the last one's, the one for the least CPU.
+
     Args:
-        version: 1 or 2.
+        version: 1, 2 or 3.
         size_bytes: size of the file.
         crc32: the CRC-32 in the file; None in version 1.
         abi_version: the kernel ABI it was made for; None in version 1.
         contents: what it says.
+        targets: of version 3: each target's CPU and its snapshot, in the order in which they are tried.
     """
 
     version: int
@@ -168,6 +172,7 @@ class Snapshot:
     crc32: int | None
     abi_version: int | None
     contents: SnapshotContents
+    targets: tuple[tuple[str, Snapshot], ...] = ()
 
     @property
     def segments(self) -> tuple[Segment, ...]:

@@ -1,7 +1,8 @@
-"""Reads optimized_snapshot.bin, both versions, and refuses what the loader would refuse.
+"""Reads optimized_snapshot.bin, every version, and refuses what the loader would refuse.
 
-`check` is loader/common/snapshot_check.c in Python: the same checks in the same order, so that the verdict
-numbers agree on every input (tests/native/test_snapshot_check.py). Only this one knows what exactly is wrong.
+`check` is loader/common/snapshot_check.c in Python, and `pick` is snapshot_pick.c: the same checks in the same order,
+so that the verdict numbers agree on every input (tests/native/test_snapshot_check.py). Only this one knows what
+exactly is wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from bareflow.layouts.snapshot import (
     SNAPSHOT_MAGIC,
     SNAPSHOT_RELOCATION,
     SNAPSHOT_SEGMENT,
+    SNAPSHOT_TARGET,
+    SNAPSHOT_TARGETS,
     TIER,
 )
 from bareflow.snapshot import v1
@@ -31,6 +34,7 @@ from bareflow.snapshot.contents import (
     SEGMENT_READ,
     SEGMENT_WRITE,
     VERSION_2,
+    VERSION_TARGETS,
     WORKLOAD_BASE,
     Feature,
     Function,
@@ -56,7 +60,7 @@ Values = dict[str, Any]
 
 
 def read_snapshot(data: bytes, source: str = "The snapshot") -> Snapshot:
-    """Decode a snapshot of either version.
+    """Decode a snapshot of any version.
 
     Args:
         data: the whole file.
@@ -68,6 +72,8 @@ def read_snapshot(data: bytes, source: str = "The snapshot") -> Snapshot:
     try:
         if data[:8] == struct.pack("<II", SNAPSHOT_MAGIC, 1):
             return v1.lift(v1.read_v1(data), len(data))
+        if has_targets(data):
+            return _with_targets(data)
         header = check(data)
         return Snapshot(2, len(data), header["crc32"], header["abi_version"], _contents(data, header))
     except SnapshotRefusedError as refused:
@@ -77,7 +83,7 @@ def read_snapshot(data: bytes, source: str = "The snapshot") -> Snapshot:
 def verdict(data: bytes, cpuid_words: Sequence[int] | None = None) -> int:
     """The number that the loader's check returns: 0, or a member of `REFUSAL`."""
     try:
-        check(data, cpuid_words)
+        pick(data, cpuid_words)
     except SnapshotRefusedError as refused:
         return refused.refusal
     return 0
@@ -106,6 +112,78 @@ def check(data: bytes, cpuid_words: Sequence[int] | None = None) -> Values:
     _check_functions(data, header)
     _check_features(data, header, cpuid_words or [0xFFFFFFFF] * len(CPUID_WORD.members))
     return header
+
+
+def has_targets(data: bytes) -> bool:
+    """Whether the file says that it holds several snapshots (version 3)."""
+    head = struct.pack("<II", SNAPSHOT_MAGIC, VERSION_TARGETS)
+    return data.startswith(head) and len(data) >= SNAPSHOT_HEADER.size
+
+
+def split_targets(data: bytes) -> tuple[tuple[str, bytes], ...]:
+    """The snapshots in a version 3 file with the CPUs they were compiled for; each is still to be checked.
+
+    Raises:
+        SnapshotRefusedError: the directory is not exactly right.
+    """
+    return tuple(_targets(data, _check_directory(data)))
+
+
+def pick(data: bytes, cpuid_words: Sequence[int] | None = None) -> bytes:
+    """The version 2 snapshot that a CPU boots: the file itself, or the first of its targets that fits.
+
+    Raises:
+        SnapshotRefusedError: a target is not exactly right, or the CPU fits none.
+    """
+    if not has_targets(data):
+        check(data, cpuid_words)
+        return data
+    picked, missing = b"", SnapshotRefusedError("table", "no target")
+    for _, part in _targets(data, _check_directory(data)):
+        try:
+            check(part, cpuid_words)
+            picked = picked or part
+        except SnapshotRefusedError as refused:
+            if refused.reason != "feature":
+                raise
+            missing = refused
+    if not picked:
+        raise missing
+    return picked
+
+
+def _check_directory(data: bytes) -> int:
+    """Check a version 3 file up to the end of its directory, which is returned."""
+    head = SNAPSHOT_TARGETS.decode(data)
+    _need(head["header_size"] == SNAPSHOT_TARGETS.size, "header-size", f"{head['header_size']} bytes")
+    _need(head["total_size"] == len(data), "total-size", f"{head['total_size']} and {len(data)} bytes")
+    end: int = SNAPSHOT_TARGETS.size + head["target_count"] * SNAPSHOT_TARGET.size
+    _need(end <= len(data) and head["target_count"] > 0, "table", f"{head['target_count']} targets")
+    _need(head["reserved"] == 0, "table", f"reserved {head['reserved']:#x}")
+    crc = crc_of(data[:end])
+    _need(head["crc32"] == crc, "crc", f"{crc:#010x} instead of {head['crc32']:#010x}")
+    return end
+
+
+def _targets(data: bytes, at: int) -> Iterator[tuple[str, bytes]]:
+    """Each target's name and bytes, checked to follow one another; `at` is the end of the directory."""
+    for number in range(SNAPSHOT_TARGETS.decode(data)["target_count"]):
+        target = SNAPSHOT_TARGET.decode(data, SNAPSHOT_TARGETS.size + number * SNAPSHOT_TARGET.size)
+        where, start = f"target {number}", at + -at % 8
+        _need(start <= len(data) and not any(data[at:start]), "table", f"what is before {where}")
+        _need(target["offset"] == start, "table", f"{where} begins at {target['offset']}, not {start}")
+        _need(target["size"] <= len(data) - start, "table", f"{where} has {target['size']} bytes")
+        _need(target["name"][-1] == 0, "table", f"{where}'s name does not end")
+        at = start + target["size"]
+        yield target["name"].split(b"\0")[0].decode("utf-8", "replace"), data[start:at]
+    _need(at == len(data), "table", f"the targets end at {at} of {len(data)} bytes")
+
+
+def _with_targets(data: bytes) -> Snapshot:
+    crc = SNAPSHOT_TARGETS.decode(data)["crc32"]
+    found = tuple((name, read_snapshot(part, f"target {name}")) for name, part in split_targets(data))
+    least = found[-1][1]
+    return Snapshot(VERSION_TARGETS, len(data), crc, least.abi_version, least.contents, found)
 
 
 def _need(right: bool, reason: str, where: str) -> None:

@@ -1,10 +1,10 @@
-"""Writes optimized_snapshot.bin, version 2. The same contents always give the same bytes."""
+"""Writes optimized_snapshot.bin: version 2, or several of them in one file. Same contents, same bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bareflow.errors import SnapshotError
 from bareflow.layouts.boot import KERNEL_ABI_VERSION
@@ -15,16 +15,21 @@ from bareflow.layouts.snapshot import (
     SNAPSHOT_MAGIC,
     SNAPSHOT_RELOCATION,
     SNAPSHOT_SEGMENT,
+    SNAPSHOT_TARGET,
+    SNAPSHOT_TARGETS,
     TIER,
 )
 from bareflow.snapshot.contents import (
     BUILD_ID_SIZE,
     FLAG_PIE,
     VERSION_2,
+    VERSION_TARGETS,
     Segment,
     SnapshotContents,
 )
-from bareflow.snapshot.reader import check, crc_of
+from bareflow.snapshot.reader import check, crc_of, pick
+
+NAME_BYTES = 31  # of a target's name; a longer one is cut
 
 
 def write_snapshot(contents: SnapshotContents) -> bytes:
@@ -40,6 +45,41 @@ def write_snapshot(contents: SnapshotContents) -> bytes:
         raise SnapshotError(f"A number does not fit into the snapshot: {problem}.") from None
     check(data)
     return data
+
+
+def write_targets(targets: Sequence[tuple[str, bytes]]) -> bytes:
+    """Put several version 2 snapshots into one file, tried in this order; the last is for the least CPU.
+
+    Args:
+        targets: at least one: the CPU that it was compiled for, and the snapshot.
+
+    Raises:
+        SnapshotRefusedError: one of them is not exactly right.
+    """
+    at = SNAPSHOT_TARGETS.size + len(targets) * SNAPSHOT_TARGET.size
+    table, body = b"", b""
+    for name, data in targets:
+        body += bytes(-at % 8) + data
+        at += -at % 8
+        short = name.encode()[:NAME_BYTES].ljust(NAME_BYTES + 1, b"\0")
+        table += SNAPSHOT_TARGET.encode(name=short, offset=at, size=len(data))
+        at += len(data)
+    head = SNAPSHOT_TARGETS.encode(
+        magic=SNAPSHOT_MAGIC,
+        version=VERSION_TARGETS,
+        header_size=SNAPSHOT_TARGETS.size,
+        total_size=at,
+        target_count=len(targets),
+    )
+    directory = _sealed(head + table)
+    pick(directory + body)
+    return directory + body
+
+
+def _sealed(data: bytes) -> bytes:
+    """Fill in the CRC-32, which is at the same place in both versions."""
+    at = SNAPSHOT_HEADER.offsets["crc32"]
+    return data[:at] + struct.pack("<I", crc_of(data)) + data[at + 4 :]
 
 
 def build_id_of(segments: Iterable[Segment]) -> bytes:
@@ -110,9 +150,7 @@ def _encode(contents: SnapshotContents) -> bytes:
         stack_size=contents.stack_size,
     )
     tables = _segment_table(segments, data_offset) + functions + relocations + features + strings.data
-    data = header + tables + b"".join(s.data for s in segments)
-    at = SNAPSHOT_HEADER.offsets["crc32"]
-    return data[:at] + struct.pack("<I", crc_of(data)) + data[at + 4 :]
+    return _sealed(header + tables + b"".join(s.data for s in segments))
 
 
 def _build_id(contents: SnapshotContents) -> bytes:

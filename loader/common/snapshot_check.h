@@ -22,6 +22,11 @@ struct snapshot_view {
 uint32_t snapshot_check(const void *file, uint64_t size, const uint32_t cpuid_words[8],
                         struct snapshot_view *view);
 
+/* The same for a file that may hold several targets (version 3): after 0 the view is of the first whose
+ * features the CPU has. After REFUSED_FEATURE no target fits, and the last one's feature is named. */
+uint32_t snapshot_pick(const void *file, uint64_t size, const uint32_t cpuid_words[8],
+                       struct snapshot_view *view);
+
 /* The tables of a file that passed: header->…_count records each; segments ascend, never two on one page. */
 static inline const struct snapshot_segment *snapshot_segments(const struct snapshot_header *header) {
     return (const void *)((const uint8_t *)header + header->segments_offset);

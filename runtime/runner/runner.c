@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
         refuse("usage", "runner SNAPSHOT NAME [ARGUMENT…]", HOST_BAD_INPUT);
     file = read_file(argv[1], &size);
     read_cpuid(words);
-    refusal = snapshot_check(file, size, words, &view);
+    refusal = snapshot_pick(file, size, words, &view);
     if (refusal == REFUSED_FEATURE)
         snprintf(why, sizeof why, "this CPU lacks %s", view.missing_feature);
     else
@@ -168,7 +168,7 @@ int main(int argc, char **argv) {
     if (view.header->flags & SNAPSHOT_FLAG_PIE)
         refuse(argv[1], "is position-independent", HOST_REFUSED);
     for (uint32_t i = 0; i < view.header->segment_count; i++)
-        map_segment(argv[1], file, &snapshot_segments(view.header)[i]);
+        map_segment(argv[1], (const uint8_t *)view.header, &snapshot_segments(view.header)[i]);
     if (before_entry)
         before_entry(&view);
     enter(view.header->entry,

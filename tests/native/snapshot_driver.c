@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the loader's snapshot_check about files that it reads from stdin, each in memory of exactly its size,
+/* Asks the loader's snapshot_pick about files that it reads from stdin, each in memory of exactly its size,
  * so that the sanitizers see any step outside. Per file: u64 size, eight u32 CPUID words, the bytes; the
- * answer is one line, "VERDICT CRC MISSING-FEATURE". Ends at end of file. */
+ * answer is one line, "VERDICT CRC OFFSET MISSING-FEATURE". Ends at end of file. */
 #include <bareflow/crc32.h>
 #include <snapshot_check.h>
 #include <stdio.h>
@@ -38,11 +38,12 @@ int main(void) {
 
         if (fread(words, sizeof words, 1, stdin) != 1 || fread(file, 1, size, stdin) != size)
             return 1;
-        verdict = snapshot_check(file, size, words, &view);
+        verdict = snapshot_pick(file, size, words, &view);
         if (verdict == 0)
             used = use(&view);
         crc = bf_crc32(bf_crc32(0, file, size / 3), file + size / 3, size - size / 3);
-        printf("%u %u %s\n", verdict, crc, verdict == REFUSED_FEATURE ? view.missing_feature : "");
+        printf("%u %u %td %s\n", verdict, crc, verdict ? 0 : (const uint8_t *)view.header - file,
+               verdict == REFUSED_FEATURE ? view.missing_feature : "");
         fflush(stdout);
         free(file);
     }

@@ -26,12 +26,14 @@ DATA = (GOLDEN / "program.v2.snapshot").read_bytes()
 EVERY_FEATURE = (0xFFFFFFFF,) * 8
 SIZES = {"u16": 2, "u32": 4, "u64": 8, "i64": 8, "f64": 8}
 Ask = Callable[..., tuple[int, str]]
+picked: list[int] = []  # where the snapshots began that were taken
 
 
 @pytest.fixture(scope="module")
 def ask(build_native) -> Iterator[Ask]:
     """Return `ask(file, cpuid_words)`: the check's verdict number and the missing feature's name."""
-    sources = ["tests/native/snapshot_driver.c", "loader/common/snapshot_check.c", "runtime/crc32.c"]
+    sources = ["tests/native/snapshot_driver.c", "runtime/crc32.c"]
+    sources += ["loader/common/snapshot_check.c", "loader/common/snapshot_pick.c"]
     root = Path(__file__).resolve().parents[2]
     program = build_native("snapshot_driver", sources, [f"-I{root}/loader/common"])
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
@@ -47,8 +49,9 @@ def ask(build_native) -> Iterator[Ask]:
             child.stdin.flush()
             answer = child.stdout.readline().decode()
             assert answer, f"the check died:\n{child.stderr.read().decode()}"
-            number, crc, missing = answer.rstrip("\n").split(" ", 2)
+            number, crc, offset, missing = answer.rstrip("\n").split(" ", 3)
             assert int(crc) == zlib.crc32(file)
+            picked.append(int(offset))
             return int(number), missing
 
         yield question

@@ -8,6 +8,8 @@
 #define SNAPSHOT_MAGIC 0x534e4150
 /* what the loader boots */
 #define SNAPSHOT_VERSION 2
+/* several version 2 snapshots in one file */
+#define SNAPSHOT_TARGETS_VERSION 3
 /* position-independent: relocations apply */
 #define SNAPSHOT_FLAG_PIE 1
 /* as ELF's PF_X */
@@ -108,6 +110,22 @@
 #define SNAPSHOT_FEATURE_WORD_OFFSET 4
 #define SNAPSHOT_FEATURE_BIT_OFFSET 6
 #define SNAPSHOT_FEATURE_SIZEOF 8
+
+/* Version 3: several complete version 2 snapshots of one program, for several CPUs. An array of snapshot_target follows, then the snapshots in its order, each at the next multiple of 8, with zero bytes between. All are checked whole; the first whose features the CPU has is booted. If none fits, the last one's feature is named. */
+#define SNAPSHOT_TARGETS_MAGIC_OFFSET 0
+#define SNAPSHOT_TARGETS_VERSION_OFFSET 4
+#define SNAPSHOT_TARGETS_HEADER_SIZE_OFFSET 8
+#define SNAPSHOT_TARGETS_CRC32_OFFSET 12
+#define SNAPSHOT_TARGETS_TOTAL_SIZE_OFFSET 16
+#define SNAPSHOT_TARGETS_TARGET_COUNT_OFFSET 24
+#define SNAPSHOT_TARGETS_RESERVED_OFFSET 28
+#define SNAPSHOT_TARGETS_SIZEOF 32
+
+/* One of the snapshots. */
+#define SNAPSHOT_TARGET_NAME_OFFSET 0
+#define SNAPSHOT_TARGET_OFFSET_OFFSET 32
+#define SNAPSHOT_TARGET_SIZE_OFFSET 40
+#define SNAPSHOT_TARGET_SIZEOF 48
 
 /* Version 1, historical: read and written by the host tool, never booted. Then, per function without padding: name length u32, name, code size u64, call count u64, average cycles f64, machine code. */
 #define SNAPSHOT_V1_HEADER_MAGIC_OFFSET 0
@@ -218,6 +236,34 @@ _Static_assert(offsetof(struct snapshot_feature, name_offset) == SNAPSHOT_FEATUR
 _Static_assert(offsetof(struct snapshot_feature, word) == SNAPSHOT_FEATURE_WORD_OFFSET, "word");
 _Static_assert(offsetof(struct snapshot_feature, bit) == SNAPSHOT_FEATURE_BIT_OFFSET, "bit");
 _Static_assert(sizeof(struct snapshot_feature) == SNAPSHOT_FEATURE_SIZEOF, "snapshot_feature");
+
+struct snapshot_targets {
+    uint32_t magic; /* SNAPSHOT_MAGIC */
+    uint32_t version; /* SNAPSHOT_TARGETS_VERSION */
+    uint32_t header_size; /* SNAPSHOT_TARGETS_SIZEOF */
+    uint32_t crc32; /* CRC-32 of this record and the array with this field zero */
+    uint64_t total_size; /* size of the file in bytes */
+    uint32_t target_count; /* number of targets, at least one */
+    uint32_t reserved; /* zero */
+};
+_Static_assert(offsetof(struct snapshot_targets, magic) == SNAPSHOT_TARGETS_MAGIC_OFFSET, "magic");
+_Static_assert(offsetof(struct snapshot_targets, version) == SNAPSHOT_TARGETS_VERSION_OFFSET, "version");
+_Static_assert(offsetof(struct snapshot_targets, header_size) == SNAPSHOT_TARGETS_HEADER_SIZE_OFFSET, "header_size");
+_Static_assert(offsetof(struct snapshot_targets, crc32) == SNAPSHOT_TARGETS_CRC32_OFFSET, "crc32");
+_Static_assert(offsetof(struct snapshot_targets, total_size) == SNAPSHOT_TARGETS_TOTAL_SIZE_OFFSET, "total_size");
+_Static_assert(offsetof(struct snapshot_targets, target_count) == SNAPSHOT_TARGETS_TARGET_COUNT_OFFSET, "target_count");
+_Static_assert(offsetof(struct snapshot_targets, reserved) == SNAPSHOT_TARGETS_RESERVED_OFFSET, "reserved");
+_Static_assert(sizeof(struct snapshot_targets) == SNAPSHOT_TARGETS_SIZEOF, "snapshot_targets");
+
+struct snapshot_target {
+    uint8_t name[32]; /* the CPU it was compiled for, ended by a zero byte */
+    uint64_t offset; /* where it begins, from the file's first byte */
+    uint64_t size; /* its bytes */
+};
+_Static_assert(offsetof(struct snapshot_target, name) == SNAPSHOT_TARGET_NAME_OFFSET, "name");
+_Static_assert(offsetof(struct snapshot_target, offset) == SNAPSHOT_TARGET_OFFSET_OFFSET, "offset");
+_Static_assert(offsetof(struct snapshot_target, size) == SNAPSHOT_TARGET_SIZE_OFFSET, "size");
+_Static_assert(sizeof(struct snapshot_target) == SNAPSHOT_TARGET_SIZEOF, "snapshot_target");
 
 struct snapshot_v1_header {
     uint32_t magic; /* SNAPSHOT_MAGIC */
