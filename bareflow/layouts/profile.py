@@ -8,6 +8,7 @@ PROFILE_MAGIC = 0x46504642
 PROFILE_VERSION = 1
 DIGEST_BYTES = 16
 VALUE_OTHERS = 1
+VALUE_SITE = 2
 
 PROFILE_MESSAGE = Enumeration(
     name="profile message",
@@ -141,10 +142,10 @@ PROFILE_COUNT = Record("profile_count", "One successor.", (Field("count", "u64",
 
 PROFILE_VALUE = Record(
     "profile_value",
-    "A value of an argument, and calls that surely had it.",
+    "A value of an argument, or of a load or call result, and how often it surely was so.",
     (
-        Field("argument", "u32", "counted from 0"),
-        Field("flags", "u32", "VALUE_OTHERS: all other values together"),
+        Field("argument", "u32", "counted from 0; with VALUE_SITE the number of an instruction"),
+        Field("flags", "u32", "VALUE_OTHERS: all other values together; VALUE_SITE: no argument"),
         Field("value", "u64", "zero-extended integer, or the bits of a float"),
         Field("count", "u64", "calls"),
     ),
@@ -187,6 +188,7 @@ PROFILE = Layout(
         Constant("PROFILE_MAGIC", PROFILE_MAGIC, 'the bytes "BFPF"'),
         Constant("PROFILE_VERSION", PROFILE_VERSION, "readers refuse any other"),
         Constant("VALUE_OTHERS", VALUE_OTHERS, "flag of a profile_value"),
+        Constant("VALUE_SITE", VALUE_SITE, "flag of a profile_value"),
     ),
     enumerations=(PROFILE_MESSAGE, PROFILE_TABLE, EVENT_KIND),
     records=(

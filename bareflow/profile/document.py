@@ -28,6 +28,10 @@ def to_document(profile: Profile) -> dict[str, Any]:
     }
 
 
+def _values(seen: ArgumentValues) -> dict[str, Any]:
+    return {"counts": [list(pair) for pair in sorted(seen.counts.items())], "others": seen.others}
+
+
 def to_json(profile: Profile) -> str:
     """The document as text; equal profiles give equal text."""
     return json.dumps(to_document(profile), indent=1, sort_keys=True) + "\n"
@@ -47,10 +51,8 @@ def _function(function: FunctionProfile) -> dict[str, Any]:
             if tier in function.times
         },
         "branches": [{"counter": c, "taken": list(t)} for c, t in sorted(function.branches.items())],
-        "values": [
-            {"argument": argument, "counts": [list(pair) for pair in sorted(v.counts.items())], "others": v.others}
-            for argument, v in sorted(function.values.items())
-        ],
+        "values": [{"argument": argument, **_values(seen)} for argument, seen in sorted(function.values.items())],
+        "sites": [{"instruction": number, **_values(seen)} for number, seen in sorted(function.sites.items())],
     }
 
 
@@ -107,6 +109,7 @@ def _read_function(entry: dict[str, Any]) -> FunctionProfile:
         {_tier(tier): _read_times(times) for tier, times in entry["times"].items()},
         {_count(branch["counter"]): tuple(_count(t) for t in branch["taken"]) for branch in entry["branches"]},
         {_count(v["argument"]): _read_values(v) for v in entry["values"]},
+        {_count(v["instruction"]): _read_values(v) for v in entry.get("sites", [])},
     )
 
 

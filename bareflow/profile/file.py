@@ -24,6 +24,7 @@ from bareflow.layouts.profile import (
     PROFILE_VALUE,
     PROFILE_VERSION,
     VALUE_OTHERS,
+    VALUE_SITE,
 )
 from bareflow.layouts.record import Record
 from bareflow.layouts.snapshot import TIER
@@ -105,12 +106,7 @@ class _Tables:
             self.add("branches", counter=counter, counts=len(counts))
             for count in counts:
                 self.add("counts", count=count)
-        values = 0
-        for argument, seen in sorted(function.values.items()):
-            for value, count in sorted(seen.counts.items()):
-                self.add("values", argument=argument, value=value, count=count)
-            self.add("values", argument=argument, flags=VALUE_OTHERS, count=seen.others)
-            values += len(seen.counts) + 1
+        values = self._values(function.values, 0) + self._values(function.sites, VALUE_SITE)
         self.add(
             "functions",
             name=self.name(function.name),
@@ -123,6 +119,15 @@ class _Tables:
             branches=len(function.branches),
             values=values,
         )
+
+    def _values(self, held: Mapping[int, ArgumentValues], flag: int) -> int:
+        rows = 0
+        for place, seen in sorted(held.items()):
+            for value, count in sorted(seen.counts.items()):
+                self.add("values", argument=place, flags=flag, value=value, count=count)
+            self.add("values", argument=place, flags=flag | VALUE_OTHERS, count=seen.others)
+            rows += len(seen.counts) + 1
+        return rows
 
     def _times(self, tier: str, times: TierTimes) -> None:
         self.add(
@@ -255,10 +260,12 @@ class _Reader:
         times = [next(rows["times"]) for _ in range(row["times"])]
         branches = [next(rows["branches"]) for _ in range(row["branches"])]
         values: dict[int, ArgumentValues] = {}
+        sites: dict[int, ArgumentValues] = {}
         counts: dict[int, int] = {}
         for value in (next(rows["values"]) for _ in range(row["values"])):
             if value["flags"] & VALUE_OTHERS:
-                values[value["argument"]] = ArgumentValues(counts, value["count"])
+                held = sites if value["flags"] & VALUE_SITE else values
+                held[value["argument"]] = ArgumentValues(counts, value["count"])
                 counts = {}
             else:
                 counts[value["value"]] = value["count"]
@@ -272,6 +279,7 @@ class _Reader:
             {_tier(time["tier"]): _times(time) for time in times},
             {b["counter"]: tuple(next(rows["counts"])["count"] for _ in range(b["counts"])) for b in branches},
             values,
+            sites,
         )
 
     def _stack(self, row: Row, frames: Iterator[Row]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class TierTimes:
 
 @dataclass(frozen=True)
 class ArgumentValues:
-    """What one argument was.
+    """What one argument was, or what one instruction gave.
 
     Args:
         counts: calls by value; integers zero-extended, floats as their bits.
@@ -108,6 +108,7 @@ class FunctionProfile:
         branches: taken counts by successor, by the number of the terminator's first edge counter; the order is
             that of LLVM's branch weights: (true, false), or (default, case …).
         values: by argument.
+        sites: values of loads and of what calls return, by the instruction's number (compile.sites).
     """
 
     name: str
@@ -119,6 +120,7 @@ class FunctionProfile:
     times: Mapping[str, TierTimes] = field(default_factory=dict)
     branches: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     values: Mapping[int, ArgumentValues] = field(default_factory=dict)
+    sites: Mapping[int, ArgumentValues] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -142,6 +144,7 @@ class FunctionProfile:
             join(self.times, other.times, TierTimes.merge),
             join(self.branches, other.branches, _add_counts),
             join(self.values, other.values, ArgumentValues.merge),
+            join(self.sites, other.sites, ArgumentValues.merge),
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bareflow.compile.cfg import FunctionText, Terminator, find_functions
+from bareflow.compile.sites import Site, find_sites
 from bareflow.profile.values import UNKNOWN_DIGEST, ArgumentValues, FunctionProfile, Profile
 
 SLOTS = 8  # values that a table holds; runtime/trials/train.c has the same number
@@ -22,12 +23,13 @@ _INTEGER = re.compile(r"i(\d+)$")
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a function's counters and tables are: indices of the first ones, and the arguments that have a table."""
+    """Where a function's counters and tables are: indices of the first ones, and what has a table, in order."""
 
     function: FunctionText
     counter: int
     table: int
     arguments: tuple[int, ...]
+    sites: tuple[Site, ...]
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,15 @@ def instrument(text: str) -> Instrumented:
     plans: dict[str, Plan] = {}
     for name, function in find_functions(lines).items():
         counted = tuple(at for at, p in enumerate(function.parameters) if width(p.type) and p.name)
-        plans[name] = Plan(function, counters, tables, counted)
+        sites = find_sites(lines, function)
+        plans[name] = Plan(function, counters, tables, counted, sites)
         counters += 1 + function.edge_count
-        tables += len(counted)
+        tables += len(counted) + len(sites)
     added: dict[int, list[str]] = {}
     cases: list[str] = []
     for plan in plans.values():
         _count_entry(plan, added)
+        _count_sites(plan, added)
         for counter in plan.function.counters:
             end = plan.function.blocks[counter.block].terminator
             code = _count_edge(end, plan.counter + 1 + counter.first, cases)
@@ -114,13 +118,25 @@ def _count_entry(plan: Plan, added: dict[int, list[str]]) -> None:
     code = _increment(f"{PREFIX}.entry", _address(plan.counter))
     for number, argument in enumerate(plan.arguments):
         parameter = plan.function.parameters[argument]
-        value = parameter.name
-        if width(parameter.type) != 64:
-            code.append(f"  %{PREFIX}.arg{argument} = zext {parameter.type} {value} to i64")
-            value = f"%{PREFIX}.arg{argument}"
-        place = f"getelementptr (i8, ptr @{PREFIX}.tables, i64 {(plan.table + number) * TABLE.size})"
-        code.append(f"  call void @bareflow_train_value(ptr {place}, i64 {value})")
+        code += _count_value(f"arg{argument}", parameter.type, parameter.name, plan.table + number)
     added.setdefault(plan.function.blocks[0].first, []).extend(code)
+
+
+def _count_value(name: str, kind: str, value: str, table: int) -> list[str]:
+    code = []
+    if width(kind) != 64:
+        code.append(f"  %{PREFIX}.{name} = zext {kind} {value} to i64")
+        value = f"%{PREFIX}.{name}"
+    place = f"getelementptr (i8, ptr @{PREFIX}.tables, i64 {table * TABLE.size})"
+    return [*code, f"  call void @bareflow_train_value(ptr {place}, i64 {value})"]
+
+
+def _count_sites(plan: Plan, added: dict[int, list[str]]) -> None:
+    """Behind each site, which is before the line that follows it."""
+    first = plan.table + len(plan.arguments)
+    for at, site in enumerate(plan.sites):
+        code = _count_value(f"site{site.number}", site.type, site.value, first + at)
+        added.setdefault(site.line + 1, []).extend(code)
 
 
 def _count_edge(end: Terminator, index: int, cases: list[str]) -> list[str]:
@@ -175,6 +191,8 @@ def _function(plan: Plan, counters: Sequence[int], tables: Sequence[ArgumentValu
         if any(taken):
             branches[counter.first] = taken
     values = {argument: tables[plan.table + at] for at, argument in enumerate(plan.arguments)}
+    first = plan.table + len(plan.arguments)
+    sites = {site.number: tables[first + at] for at, site in enumerate(plan.sites)}
     return FunctionProfile(
         plan.function.name,
         digest,
@@ -182,4 +200,5 @@ def _function(plan: Plan, counters: Sequence[int], tables: Sequence[ArgumentValu
         back_edges=loops,
         branches=branches,
         values={argument: seen for argument, seen in values.items() if seen.total},
+        sites={number: seen for number, seen in sites.items() if seen.total},
     )

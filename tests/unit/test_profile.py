@@ -98,6 +98,7 @@ def example() -> Profile:
         times={"interp": TierTimes(10, 9000, 10, 800, 0), "O3": TierTimes(49_000, 4_900_000, 300, 90, 128)},
         branches={0: (7, 3), 2: (1, 2, 3)},
         values={0: ArgumentValues({30: 95, 2: 3}, 2)},
+        sites={7: ArgumentValues({4: 900}, 0), 12: ArgumentValues({}, 3)},
     )
     other = FunctionProfile("sum_to_n", "11" * 16, calls=3)
     events = (TierUp(9, 100, "fibonacci", "O0", "O1", "published", 900, 2000, 120, 64),)

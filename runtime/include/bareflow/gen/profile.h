@@ -10,6 +10,8 @@
 #define PROFILE_VERSION 1
 /* flag of a profile_value */
 #define VALUE_OTHERS 1
+/* flag of a profile_value */
+#define VALUE_SITE 2
 
 /* Messages of the interpreter to the host, 64–79. All counts are totals since the guest started. */
 #define PROFILE_EDGES 64 /* edge_counts, then 64-bit counts */
@@ -97,7 +99,7 @@
 #define PROFILE_COUNT_COUNT_OFFSET 0
 #define PROFILE_COUNT_SIZEOF 8
 
-/* A value of an argument, and calls that surely had it. */
+/* A value of an argument, or of a load or call result, and how often it surely was so. */
 #define PROFILE_VALUE_ARGUMENT_OFFSET 0
 #define PROFILE_VALUE_FLAGS_OFFSET 4
 #define PROFILE_VALUE_VALUE_OFFSET 8
@@ -242,8 +244,8 @@ _Static_assert(offsetof(struct profile_count, count) == PROFILE_COUNT_COUNT_OFFS
 _Static_assert(sizeof(struct profile_count) == PROFILE_COUNT_SIZEOF, "profile_count");
 
 struct profile_value {
-    uint32_t argument; /* counted from 0 */
-    uint32_t flags; /* VALUE_OTHERS: all other values together */
+    uint32_t argument; /* counted from 0; with VALUE_SITE the number of an instruction */
+    uint32_t flags; /* VALUE_OTHERS: all other values together; VALUE_SITE: no argument */
     uint64_t value; /* zero-extended integer, or the bits of a float */
     uint64_t count; /* calls */
 };
