@@ -49,6 +49,10 @@ class BuildReport:
             "payload_bytes": self.payload_bytes,
             "parts": dict(self.parts),
             "cpu": self.frozen.target.name,
+            "targets": [
+                {"cpu": each.target.name, "build_id": each.program.build_id.hex(), "bytes": len(each.snapshot)}
+                for each in self.frozen.targets
+            ],
             "functions": len(self.frozen.program.functions),
             "build_id": self.frozen.program.build_id.hex(),
             "elf": str(self.frozen.elf),
@@ -76,6 +80,8 @@ def build_image(
     program = frozen or freeze(recipe, progress=progress)
     say("building the kernel")
     features = kernel_features(recipe, program.program)
+    for each in program.targets:
+        features |= kernel_features(recipe, each.program) | {"targets"}
     kernel = build_kernel(features)
     say("building the boot code")
     contents = ImageContents(

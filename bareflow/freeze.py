@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bareflow.layouts.snapshot import TIER
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.contents import Function
 from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
-from bareflow.snapshot.writer import write_snapshot
+from bareflow.snapshot.writer import write_snapshot, write_targets
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
 from bareflow.trials.freeze import Chosen, TrialRun, choose, program_of
 
@@ -46,6 +47,8 @@ class Frozen:
         compile_ms: CPU time of the compilation in milliseconds; that of the first time, if cached.
         evidence: JSON: what was specialised and tuned, on which evidence and for what gain; empty without a
             profile. It is also beside the ELF file, with the suffix .json.
+        targets: for a recipe of several CPUs: the same program for each, in the order in which a machine tries
+            them. `snapshot` holds them all, and everything else here is of the last, for the least CPU.
     """
 
     snapshot: bytes
@@ -55,6 +58,12 @@ class Frozen:
     target: Target
     compile_ms: float
     evidence: dict[str, Any] = field(default_factory=dict)
+    targets: tuple[Frozen, ...] = ()
+
+    @property
+    def least(self) -> Frozen:
+        """The program for one CPU, the least of its targets."""
+        return self.targets[-1] if self.targets else self
 
 
 def freeze(
@@ -84,6 +93,10 @@ def freeze(
         CompileError, LinkError, UsageError: see the stages; a program larger than the recipe's memory.
     """
     say = progress or (lambda _text: None)
+    if recipe.targets:
+        one = partial(freeze, tier=tier, options=options, order=order, cold=cold, profile=profile)
+        one = partial(one, trials=trials, progress=progress)
+        return side_by_side([one(replace(recipe, cpu=cpu, targets=())) for cpu in recipe.targets])
     target = target_by_name(recipe.cpu)
     say(f"compiling {recipe.name}")
     bitcode = compile_sources(recipe.sources, flags=recipe.flags, name=recipe.name)
@@ -106,6 +119,18 @@ def freeze(
     if evidence:
         write_atomic(elf.with_suffix(".json"), json.dumps(evidence, indent=1, sort_keys=True).encode() + b"\n")
     return Frozen(snapshot, elf, program, bitcode, target, code.compile_ms, evidence)
+
+
+def side_by_side(programs: Sequence[Frozen]) -> Frozen:
+    """Put the same program for several CPUs into one snapshot; what asks for most of a CPU is tried first.
+
+    Raises:
+        SnapshotError: there is no such snapshot.
+    """
+    tried = sorted({p.target.name: p for p in programs}.values(), key=lambda p: -len(p.target.enabled))
+    snapshot = write_targets([(p.target.name, p.snapshot) for p in tried])
+    compile_ms = sum(p.compile_ms for p in tried)
+    return replace(tried[-1], snapshot=snapshot, compile_ms=compile_ms, targets=tuple(tried))
 
 
 def with_counts(functions: Sequence[Function], profile: Profile) -> tuple[Function, ...]:

@@ -90,7 +90,7 @@ def built(recipe: Recipe, out: Path) -> BuildReport:
         "file": "pack a file: PATH or PATH=NAME on the image (repeatable)",
         "out": "where the image goes (build/NAME.img)",
         "args": "the arguments it is started with unless boot-qemu gives others, split as a shell splits",
-        "cpu": "the CPU it is compiled for: x86-64-v2, x86-64-v3, native, …",
+        "cpu": "the CPU it is compiled for: x86-64-v2, native, …; several, as in 'x86-64-v2 native', side by side",
         "model": "tinyllama: the GGUF file that takes the place of the recipe's",
     },
     iterable=("file",),
@@ -109,11 +109,13 @@ def build_image(
 ) -> None:
     """Compile a workload, freeze it and pack a bootable image."""
     del verbose
+    from bareflow.image.recipe import with_cpu
+
     recipe = choose_recipe(image, workload, file or ())
     recipe = recipe if model is None else with_model(recipe, Path(model))
     given = split_args(args)
     recipe = recipe if given is None else replace(recipe, arguments=given)
-    recipe = recipe if cpu is None else replace(recipe, cpu=cpu)
+    recipe = recipe if cpu is None else with_cpu(recipe, cpu)
     report = built(recipe, Path(out) if out else output_folder() / f"{recipe.name}.img")
     if json:
         emit_json(report.as_dict())

@@ -20,6 +20,7 @@ from bareflow.toolchain import data_root
 PAGE = 4096
 BASE = "base"
 WAYS_IN = ("bios", "pvh", "uefi")
+KEEP, LEAVE_OUT = "keep", "leave-out"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Recipe:
         image_size: bytes of the image file; None: as small as it can be.
         boot: the ways in, some of `WAYS_IN`.
         cpu: LLVM's name of a CPU or level, or "native".
+        targets: CPUs that are frozen for side by side; none: for `cpu` alone.
         features: parts of the kernel, names of `KERNEL_FEATURES`; None: those that the program's symbols ask for.
+        never_called: what becomes of functions that the profile never saw called: `KEEP` or `LEAVE_OUT`.
     """
 
     name: str
@@ -77,6 +80,8 @@ class Recipe:
     cpu: str
     features: frozenset[str] | None
     grow: Grow
+    targets: tuple[str, ...] = ()
+    never_called: str = KEEP
 
 
 Check = Callable[[Any], bool]
@@ -126,13 +131,16 @@ SCHEMA: dict[str, dict[str, Rule]] = {
         "environment": (_is_environment, 'must be a table of NAME = "value"'),
         "stack_bytes": _whole(4 * PAGE, 1 << 32),
     },
-    "machine": {"memory_mib": _whole(16, 1 << 20), "cpu": TEXT},
+    "machine": {"memory_mib": _whole(16, 1 << 20), "cpu": TEXT, "targets": TEXTS},
     "image": {
         "size": (lambda v: v == "auto" or (type(v) is int and v > 0), 'must be "auto" or a number of bytes'),
         "boot": (_is_ways_in, f"must be a list of at least one of {', '.join(WAYS_IN)}"),
     },
     "kernel": {
         "features": (lambda v: v in ("auto", "all") or _is_texts(v), 'must be "auto", "all" or a list of strings'),
+    },
+    "freeze": {
+        "never_called": (lambda v: v in {KEEP, LEAVE_OUT}, f'must be "{KEEP}" or "{LEAVE_OUT}"'),
     },
     "grow": {
         "thresholds": (_is_thresholds, "must be three rising whole numbers"),
@@ -271,6 +279,8 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
             grow["boots"],
             tuple(grow["measured"]),
         ),
+        targets=tuple(machine["targets"]),
+        never_called=table["freeze"]["never_called"],
     )
 
 
@@ -307,6 +317,20 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     if not recipe.sources:
         raise UsageError(f"{path} names no workload.", 'Give it sources = ["program.c"] under [workload].')
     return recipe
+
+
+def with_cpu(recipe: Recipe, names: str) -> Recipe:
+    """The recipe for another CPU, or for several side by side: "x86-64-v2" or "x86-64-v2 x86-64-v4 native".
+
+    Growing is for the first of several.
+
+    Raises:
+        UsageError: no CPU is named.
+    """
+    cpus = tuple(names.split())
+    if not cpus:
+        raise UsageError("No CPU is named.", 'Try "x86-64-v2", "native", or several of them.')
+    return replace(recipe, cpu=cpus[0], targets=cpus if len(cpus) > 1 else ())
 
 
 def recipe_for_workload(

@@ -42,6 +42,7 @@ class GuestResult:
         accel_reason: why.
         command: the QEMU command as it was run.
         complaints: what QEMU itself wrote.
+        build_id: of the program that was started, in hexadecimal; empty where none was.
     """
 
     verdict: str
@@ -64,6 +65,7 @@ class GuestResult:
     frames: tuple[StackFrame, ...] = ()
     complaints: str = ""
     final: Mapping[str, Any] = field(default_factory=dict)
+    build_id: str = ""
 
     @property
     def qemu_command(self) -> str:
@@ -110,6 +112,7 @@ class GuestResult:
             "accel": self.accel,
             "accel_reason": self.accel_reason,
             "qemu_command": self.qemu_command,
+            "build_id": self.build_id,
         }
 
 

@@ -133,7 +133,8 @@ async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMac
 
 def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResult:
     text = kernel.console.text()
-    trap, frames = _backtraces(kernel.trap, end, machine.spec)
+    build_id = bytes(kernel.started.get("build_id", b""))
+    trap, frames = _backtraces(kernel.trap, end, machine.spec, build_id)
     words = last_words(text.kernel)
     verdict = judge(end, kernel.final, trap, words=words, kernel_was_there=kernel.console.marked)
     last = kernel.final or kernel.started
@@ -158,17 +159,18 @@ def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResul
         command=tuple(machine.command),
         complaints=machine.complaints,
         final=dict(kernel.final or {}),
+        build_id=build_id.hex(),
     )
 
 
 def _backtraces(
-    trap: TrapReport | None, end: MachineEnd, spec: MachineSpec
+    trap: TrapReport | None, end: MachineEnd, spec: MachineSpec, build_id: bytes
 ) -> tuple[TrapReport | None, tuple[StackFrame, ...]]:
     if trap is None and end.registers is None:
         return None, ()
     from bareflow.machine.symbols import image_code  # noqa: PLC0415  only a crash needs it, and it reads ELF
 
-    code = image_code(spec.image)
+    code = image_code(spec.image, build_id)
     frames = backtrace(end.registers.values, end.stack, code) if end.registers else ()
     return with_backtrace(trap, code) if trap else None, frames
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -27,10 +28,15 @@ from bareflow.toolchain import cache_dir
 _PF_X = 1
 
 
-def image_code(image: Path) -> CodeMap:
-    """Read what an image tells of its code. What is missing or damaged is left out: this serves crash reports."""
+def image_code(image: Path, build_id: bytes = b"") -> CodeMap:
+    """Read what an image tells of its code. What is missing or damaged is left out: this serves crash reports.
+
+    Args:
+        image: the file.
+        build_id: of the program that ran, where the image has it for several CPUs.
+    """
     maps = []
-    for read in (_snapshot_code, _kernel_code):
+    for read in (partial(_snapshot_code, build_id=build_id), _kernel_code):
         with contextlib.suppress(BareFlowError, OSError, ELFError):
             maps.append(read(image))
     return CodeMap(
@@ -40,8 +46,9 @@ def image_code(image: Path) -> CodeMap:
     )
 
 
-def _snapshot_code(image: Path) -> CodeMap:
-    snapshot = read_snapshot(read_file(image, "OPTIMIZED_SNAPSHOT.BIN")).contents
+def _snapshot_code(image: Path, build_id: bytes) -> CodeMap:
+    found = read_snapshot(read_file(image, "OPTIMIZED_SNAPSHOT.BIN"))
+    snapshot = next((one.contents for _, one in found.targets if one.build_id == build_id), found.contents)
     symbols = [Symbol(f.name, f.address, f.size, "workload", f.tier) for f in snapshot.functions]
     code = [Code(s.address, s.data) for s in snapshot.segments if s.flags & SEGMENT_EXECUTE]
     known = CodeMap(symbols, code)

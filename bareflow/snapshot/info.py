@@ -75,12 +75,20 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
             {"name": printable(f.name), "word": CPUID_WORD.name_of(f.word), "bit": f.bit} for f in contents.features
         ],
         "relocations": [{"address": r.address, "addend": r.addend} for r in contents.relocations],
+        "targets": [{"cpu": printable(name), **describe(one)} for name, one in snapshot.targets],
     }
 
 
 def render(snapshot: Snapshot, console: Console) -> None:
     """Print the header's facts and one table each of segments, functions, features and relocations."""
     console.print(_facts(snapshot))
+    for name, one in snapshot.targets:
+        needs = ", ".join(printable(f.name) for f in one.contents.features) or "nothing"
+        console.print(
+            Text(f"Target {printable(name)}: {one.size_bytes:,} bytes, build {one.build_id.hex()}; needs {needs}")
+        )
+    if snapshot.targets:
+        console.print(Text(f"What follows is of {printable(snapshot.targets[-1][0])}, the last that is tried."))
     if snapshot.version > 1:
         console.print(_segments(snapshot))
     console.print(_functions(snapshot))
