@@ -372,7 +372,7 @@ class _Runs:
         self.gardener.step("timing frozen and ahead-of-time code")
         with folder_of_files(self.recipe.files) as folder:
             return measure_frozen(
-                frozen.snapshot,
+                frozen.least.snapshot,
                 frozen.program,
                 frozen.target,
                 self.recipe,

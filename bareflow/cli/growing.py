@@ -35,7 +35,7 @@ WIDE = 160  # columns where no terminal says how many it has
         "stdin": "a file that the workload reads as its standard input",
         "boots": "most runs; it ends earlier when nothing rises any more (the recipe's)",
         "native": "run it as a Linux process instead of on a machine",
-        "cpu": "the CPU it is compiled for (the recipe's)",
+        "cpu": "the CPU it is compiled for; several, as in 'x86-64-v2 native', are frozen side by side (the recipe's)",
         "fresh": "forget the profile of earlier growths",
         "trials": "seconds for measuring variants of the frozen program natively (0: the profile alone decides)",
         "accel": "auto, kvm or tcg",
@@ -106,7 +106,11 @@ def recipe_of(
     recipe = choose_recipe(image, workload, files)
     given = split_args(args)
     recipe = recipe if given is None else replace(recipe, arguments=given)
-    return recipe if cpu is None else replace(recipe, cpu=cpu)
+    if cpu is None:
+        return recipe
+    from bareflow.image.recipe import with_cpu
+
+    return with_cpu(recipe, cpu)
 
 
 def typed(stdin: str | None) -> bytes:
@@ -201,7 +205,7 @@ def _live(name: str, console: Console) -> Iterator[Gardener]:
         "workload": "a C file, an LLVM .ll or .bc file, or a folder of them",
         "file": "pack a file: PATH or PATH=NAME on the image (repeatable)",
         "args": "the arguments the image is started with",
-        "cpu": "the CPU it is compiled for (the recipe's)",
+        "cpu": "the CPU it is compiled for; several, as in 'x86-64-v2 native', are frozen side by side (the recipe's)",
         "profile": "the profile, binary or JSON (build/NAME.profile)",
         "out": "the folder for snapshot and image (build)",
     },
