@@ -1,8 +1,8 @@
-"""Places in unoptimised IR where a program learns a number that it then keeps using: loads of fields and of
-global variables, and what calls return. A size that comes from argv, a struct or a global passes through one.
+"""Places in unoptimised IR where a program learns a number that it keeps using: loads of fields and globals, calls.
 
-Only loads from one place count: a global, or a field behind a pointer, at constant offsets. An element whose index is
-computed is data. Locals that never have their address taken are no sites: what is stored in them came from one.
+A size that comes from argv, a struct or a global passes through one. Only loads from one place count: a global, or
+a field behind a pointer, at constant offsets. An element whose index is computed is data. Locals that never have
+their address taken are no sites: what is stored in them came from one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def find_sites(lines: Sequence[str], function: FunctionText) -> tuple[Site, ...]
     for at in body:
         for name in _LOCAL.findall(lines[at]):
             uses[name] = uses.get(name, 0) + 1
-    found, number = [], -1
+    sites: list[Site] = []
+    number = -1
     for at in body:
         text = lines[at]
         number += text.startswith("  ")
@@ -65,8 +66,8 @@ def find_sites(lines: Sequence[str], function: FunctionText) -> tuple[Site, ...]
             continue
         told = _call(match[2], number) or _load(match[2], values, plain)
         if told:
-            found.append(Site(number, at, match[1], *told))
-    return tuple(found)
+            sites.append(Site(number, at, match[1], *told))
+    return tuple(sites)
 
 
 def _call(text: str, number: int) -> tuple[str, str, str] | None:
@@ -96,11 +97,9 @@ def _operand(text: str) -> str:
 
 def _place(pointer: str, values: dict[str, str], steps: int) -> str:
     """How a pointer is come by, written the same for the same way; empty if an offset is computed."""
-    if pointer.startswith(("@", "getelementptr")):
-        return pointer
-    text = values.get(pointer)
-    if text is None or text.startswith("alloca "):
-        return pointer  # a parameter, or a local whose address is taken
+    text = values.get(pointer, "alloca ")
+    if text.startswith("alloca "):
+        return pointer  # a global, a parameter, or a local whose address is taken
     if not steps:
         return ""
     if load := _LOAD.match(text):

@@ -38,6 +38,7 @@ def to_json(profile: Profile) -> str:
 
 
 def _function(function: FunctionProfile) -> dict[str, Any]:
+    sites = [{"instruction": number, **_values(seen)} for number, seen in sorted(function.sites.items())]
     return {
         "name": function.name,
         "digest": function.digest,
@@ -52,7 +53,7 @@ def _function(function: FunctionProfile) -> dict[str, Any]:
         },
         "branches": [{"counter": c, "taken": list(t)} for c, t in sorted(function.branches.items())],
         "values": [{"argument": argument, **_values(seen)} for argument, seen in sorted(function.values.items())],
-        "sites": [{"instruction": number, **_values(seen)} for number, seen in sorted(function.sites.items())],
+        **({"sites": sites} if sites else {}),  # files from before there were any stay as they are
     }
 
 

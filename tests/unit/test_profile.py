@@ -87,6 +87,16 @@ def test_json_gives_back_what_was_written(profile: Profile):
     assert from_json(to_json(profile)) == profile
 
 
+def test_values_of_loads_and_call_results_are_kept_apart_from_arguments():
+    function = FunctionProfile(
+        "f", values={7: ArgumentValues({1: 2}, 0)}, sites={7: ArgumentValues({4: 900}, 0), 12: ArgumentValues({}, 3)}
+    )
+    profile = Profile({function.key: function})
+    assert decode_profile(encode_profile(profile)) == profile
+    assert from_json(to_json(profile)) == profile
+    assert profile.merge(profile).named("f").sites[7].counts == {4: 1800}
+
+
 def example() -> Profile:
     function = FunctionProfile(
         "fibonacci",
@@ -98,7 +108,6 @@ def example() -> Profile:
         times={"interp": TierTimes(10, 9000, 10, 800, 0), "O3": TierTimes(49_000, 4_900_000, 300, 90, 128)},
         branches={0: (7, 3), 2: (1, 2, 3)},
         values={0: ArgumentValues({30: 95, 2: 3}, 2)},
-        sites={7: ArgumentValues({4: 900}, 0), 12: ArgumentValues({}, 3)},
     )
     other = FunctionProfile("sum_to_n", "11" * 16, calls=3)
     events = (TierUp(9, 100, "fibonacci", "O0", "O1", "published", 900, 2000, 120, 64),)
