@@ -38,7 +38,7 @@ class Options:
         contract: let `a * b + c` become one fused operation where the source allows it.
         features: switches on top of the target's, for instance "+prefer-no-gather"; they must not
             need a CPU that the target does not have.
-        llvm: LLVM's global options, "-unroll-threshold=1200"; "-slp-threshold" is ours already.
+        llvm: LLVM's global options, "-unroll-threshold=1200"; "-slp-max-root-look-ahead-depth" is ours already.
     """
 
     opt: int | None = None

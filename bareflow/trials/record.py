@@ -14,7 +14,7 @@ from bareflow.compile.variants import Choice, Tuning
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 5  # raise it when the same facts would be chosen from in another way
+FORMAT = 6  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
