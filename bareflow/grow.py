@@ -32,11 +32,14 @@ from bareflow.growth.guest import HOST_MIB, build_grow_image, grow_guest
 from bareflow.growth.local import grow_native
 from bareflow.growth.probe import measure_frozen
 from bareflow.growth.program import COMPILERS, Program, prepare, restart
+from bareflow.growth.remote import Remote, UnfinishedError
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
 from bareflow.growth.run import GrowthRun
 from bareflow.growth.summary import Growth, Sizes
+from bareflow.image.disk import ImageReport
 from bareflow.image.recipe import PackedFile, Recipe
 from bareflow.machine import MachineSpec, boot
+from bareflow.names import names_of_build
 from bareflow.native import native_command
 from bareflow.profile.store import load_profile, save_profile
 from bareflow.profile.values import Profile
@@ -116,6 +119,7 @@ class Settings:
         trials: runs that decide between variants of the frozen program; None: the profile alone decides.
         measure: time the frozen and the ahead-of-time program, too, where the growth was native.
         options: code cache and tick of the growing program.
+        remote: the machine to serve, which somebody else boots; None: ours.
     """
 
     boots: int | None = None
@@ -127,6 +131,7 @@ class Settings:
     trials: TrialRun | None = None
     measure: bool = True
     options: GrowthOptions | None = None
+    remote: Remote | None = None
 
 
 @dataclass
@@ -169,17 +174,22 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     gardener = gardener or Gardener()
     began = time.monotonic()
     notes: list[str] = []
+    build = await settings.remote.arrive() if settings.remote else ""
     with CompilePool(COMPILERS) as pool:
-        program, earlier = _prepare(recipe, places, settings, pool, gardener, notes)
+        program, earlier = _prepare(recipe, places, settings, pool, gardener, notes, build)
         runs = _Runs(recipe, places, settings, gardener)
-        boots = await grow_boots(
-            program,
-            runs.once,
-            most=settings.boots or recipe.grow.boots,
-            earlier=earlier,
-            on_boot=gardener.boot,
-            save=lambda profile: save_profile(places.profile, profile),
-        )
+        try:
+            boots = await grow_boots(
+                program,
+                runs.once,
+                most=1 if settings.remote else settings.boots or recipe.grow.boots,
+                earlier=earlier,
+                on_boot=gardener.boot,
+                save=lambda profile: save_profile(places.profile, profile),
+            )
+        except UnfinishedError as problem:
+            save_profile(places.profile, earlier.merge(problem.profile))
+            raise
         gardener.step("packing the growing image")
         packed = build_grow_image(boots.next_program(), _with_profile(recipe, places), places.grow_image)
         growing_ms = program.service.compile_ms
@@ -191,11 +201,12 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     if not why:
         _keep(places, frozen)
     total_ms = (time.monotonic() - began) * 1000
-    measured = runs.measure(frozen) if settings.native and settings.measure and not why else {}
+    measure = settings.native and settings.measure and not settings.remote and not why
+    measured = runs.measure(frozen) if measure else {}
     notes += [f"boot {one.number}: {note}" for one in boots.boots for note in one.result.notes]
     return Growth(
         name=recipe.name,
-        where="native" if settings.native else runs.accel,
+        where=settings.remote.where if settings.remote else "native" if settings.native else runs.accel,
         boots=boots,
         earlier_boots=earlier.boots,
         sizes=Sizes(llvm_bytes(), packed.payload_bytes, report.payload_bytes, dict(report.parts)),
@@ -214,9 +225,25 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
 
 
 def _prepare(
-    recipe: Recipe, places: Places, settings: Settings, pool: CompilePool, gardener: Gardener, notes: list[str]
+    recipe: Recipe,
+    places: Places,
+    settings: Settings,
+    pool: CompilePool,
+    gardener: Gardener,
+    notes: list[str],
+    build: str = "",
 ) -> tuple[Program, Profile]:
-    """The program at the tiers of earlier growths, and what they left of functions that have not changed."""
+    """The program at the tiers of earlier growths, or as a machine runs it already, and what they left.
+
+    Args:
+        recipe: as for `grow`.
+        places: likewise.
+        settings: likewise.
+        pool: compiles.
+        gardener: as for `grow`.
+        notes: what a person should know is added.
+        build: of the program that a machine runs already, in hexadecimal; empty: none does.
+    """
     known = Profile() if settings.fresh or not places.profile.exists() else load_profile(places.profile)
     gardener.step(f"preparing {recipe.name}")
     program = prepare(
@@ -227,14 +254,45 @@ def _prepare(
         cpu=recipe.cpu,
         policy=policy_of(recipe),
         options=settings.options,
-        tiers=known,
+        tiers=names_of_build(build).start or known,
     )
+    if build and build != (ours := program.base.build_id.hex()):
+        raise MachineError(
+            f"The machine runs build {build[:8]}, but {recipe.name} as it is here is build {ours[:8]}.",
+            f"Flash {places.grow_image}, which `./inv grow --only-image` makes, or name what the machine runs.",
+        )
     fitted = known.fit(program.digests)
     if words := fitted.explain():
         notes.append(words)
         gardener.watch.note(words)
     earlier = fitted.profile if fitted.profile.functions else Profile()
     return program, earlier
+
+
+def grow_image(
+    recipe: Recipe, places: Places, settings: Settings, gardener: Gardener | None = None, *, one_port: bool = False
+) -> tuple[ImageReport, str]:
+    """Pack the growing image and no more: for a machine that is not ours to boot.
+
+    Args:
+        recipe: as for `grow`.
+        places: likewise.
+        settings: likewise.
+        gardener: likewise.
+        one_port: text and frames share the first serial port, although the machine may have a second.
+
+    Returns:
+        The image, and the build id of its program in hexadecimal.
+
+    Raises:
+        CompileError, LinkError, ImageError, ProfileError: see the stages.
+    """
+    gardener = gardener or Gardener()
+    with CompilePool(COMPILERS) as pool:
+        program, _ = _prepare(recipe, places, settings, pool, gardener, [])
+        gardener.step("packing the growing image")
+        report = build_grow_image(program, _with_profile(recipe, places), places.grow_image, one_port=one_port)
+        return report, program.base.build_id.hex()
 
 
 def _keep(places: Places, frozen: Frozen) -> None:
@@ -284,6 +342,8 @@ class _Runs:
         Raises:
             MachineError: it did not end by itself.
         """
+        if self.settings.remote:
+            return await self.settings.remote.run(program, self.gardener.watch)
         return await (self._process(program) if self.settings.native else self._machine(program))
 
     async def _process(self, program: Program) -> GrowthResult:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,11 +51,13 @@ class ProgramNames:
         build_id: hexadecimal; empty: any program's.
         functions: by the guest's index.
         places: (address, size, name) of code that does not move.
+        start: function symbol → the tier that it starts at; with it the same program can be made again.
     """
 
     build_id: str = ""
     functions: Sequence[KnownFunction] = field(default_factory=_Unnamed)
     places: tuple[tuple[int, int, str], ...] = ()
+    start: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:
@@ -81,7 +83,10 @@ def names_path(build_id: str) -> Path:
 
 
 def remember_names(
-    build_id: bytes, functions: Iterable[KnownFunction], places: Iterable[tuple[int, int, str]] = ()
+    build_id: bytes,
+    functions: Iterable[KnownFunction],
+    places: Iterable[tuple[int, int, str]] = (),
+    start: Mapping[str, str] | None = None,
 ) -> Path:
     """Write what later readers of this program's records need; return where.
 
@@ -97,6 +102,7 @@ def remember_names(
             for one in functions
         ],
         "places": sorted(places),
+        "start": dict(start or {}),
     }
     path = names_path(build_id.hex())
     write_atomic(path, (json.dumps(document) + "\n").encode())
@@ -132,7 +138,8 @@ def _read(document: dict[str, Any]) -> ProgramNames:
         raise ValueError(document["format"])
     functions = tuple(_function(entry) for entry in document["functions"])
     places = tuple((int(start), int(size), str(name)) for start, size, name in document["places"])
-    return ProgramNames(str(document["build_id"]), functions, places)
+    start = {str(symbol): str(tier) for symbol, tier in document.get("start", {}).items()}
+    return ProgramNames(str(document["build_id"]), functions, places, start)
 
 
 def _function(entry: dict[str, Any]) -> KnownFunction:

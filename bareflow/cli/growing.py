@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,16 @@ from invoke import Exit
 from rich.console import Console
 
 from bareflow.cli.images import choose_recipe, output_folder, parts_table
+from bareflow.cli.ports import HELP_BAUD, HELP_PORT, HELP_WAIT, remote_of
 from bareflow.cli.progress import steps
 from bareflow.cli.task import emit_json, people, positive, split_args, task
 from bareflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from bareflow.grow import Gardener, Program
+    from bareflow.grow import Gardener, Places, Program, Settings
+    from bareflow.growth.remote import Remote
     from bareflow.growth.session import Growing, TierUp
+    from bareflow.growth.summary import Growth
     from bareflow.image.recipe import Recipe
 
 WIDE = 160  # columns where no terminal says how many it has
@@ -41,8 +45,15 @@ WIDE = 160  # columns where no terminal says how many it has
         "accel": "auto, kvm or tcg",
         "timeout-s": "seconds after which a run is ended",
         "out": "the folder for profile, snapshot and images (build)",
+        "port": "serve a machine that runs the growing image: " + HELP_PORT,
+        "baud": HELP_BAUD,
+        "console": "with --port: the port of the machine's console, where standard input goes",
+        "wait": "with --port: " + HELP_WAIT,
+        "only-image": "make the growing image, to be flashed, and stop",
+        "one-port": "with --only-image: use the first serial port alone, although the machine may have a second",
     },
     iterable=("file",),
+    optional=("port",),
 )
 def grow(
     _context: Any,
@@ -59,6 +70,12 @@ def grow(
     accel: str = "auto",
     timeout_s: float = 600.0,
     out: str | None = None,
+    port: str | None = None,
+    baud: int = 115200,
+    console: str | None = None,
+    wait: bool = False,
+    only_image: bool = False,
+    one_port: bool = False,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
@@ -67,9 +84,13 @@ def grow(
     positive("--timeout-s", timeout_s)
     if boots < 0:
         raise UsageError(f"--boots must be above 0, not {boots}.")
+    if one_port and not only_image:
+        raise UsageError("--one-port is a matter of the image.", "Use it with --only-image, and flash that image.")
+    if port is None and (console or wait):
+        raise UsageError("--console and --wait are for a machine at a port.", "Add --port PORT.")
+    if port is not None and boots:
+        raise UsageError("a machine at a port boots when it is switched on.", "Drop --boots.")
     from bareflow.grow import Places, Settings
-    from bareflow.grow import grow as grow_
-    from bareflow.growth.summary import document, functions_table, summary_lines
 
     recipe = recipe_of(image, workload, file or (), args, cpu)
     settings = Settings(
@@ -82,11 +103,39 @@ def grow(
         trials=trial_run(recipe, trials, typed(stdin), timeout_s),
     )
     places = Places(Path(out) if out else output_folder(), recipe.name)
-    console = people() if json else Console(highlight=False)
-    with shown(recipe.name, console) as gardener:
-        growth = asyncio.run(grow_(recipe, places, settings, gardener))
+    console_ = people() if json else Console(highlight=False)
+    if only_image:
+        give_image(recipe, places, settings, one_port=one_port, as_json=json)
+        return
+    machine = None
+    if port is not None:
+        machine = partial(remote_of, port, console, baud=baud, wait=wait, timeout_s=timeout_s, stdin=settings.stdin)
+    with shown(recipe.name, console_) as gardener:
+        growth = asyncio.run(_grow(recipe, places, settings, gardener, machine))
+    give_growth(growth, console_, as_json=json)
+
+
+async def _grow(
+    recipe: Recipe, places: Places, settings: Settings, gardener: Gardener, machine: Callable[[], Remote] | None
+) -> Growth:
+    """Grow, on a machine at a port if there is one, whose port is closed in any case."""
+    from bareflow.grow import grow as grow_
+
+    if machine is None:
+        return await grow_(recipe, places, settings, gardener)
+    remote = machine()
+    try:
+        return await grow_(recipe, places, replace(settings, remote=remote), gardener)
+    finally:
+        await remote.close()
+
+
+def give_growth(growth: Growth, console: Console, *, as_json: bool) -> None:
+    """Report a growth; a frozen program that does something else is an error."""
+    from bareflow.growth.summary import document, functions_table, summary_lines
+
     facts = document(growth)
-    if json:
+    if as_json:
         emit_json(facts)
     else:
         wide = console if console.is_terminal else Console(highlight=False, width=WIDE)
@@ -94,9 +143,32 @@ def grow(
         for line in summary_lines(facts):
             console.print(line, markup=False, soft_wrap=True)
     if growth.difference:
-        sys.stderr.write(f"bareflow: the frozen {recipe.name} differs from the growing one: {growth.difference}\n")
+        sys.stderr.write(f"bareflow: the frozen {growth.name} differs from the growing one: {growth.difference}\n")
         sys.stderr.write(f"  It was left as {growth.image}; no snapshot was written.\n")
         raise Exit(code=2)
+
+
+def give_image(recipe: Recipe, places: Places, settings: Settings, *, one_port: bool, as_json: bool) -> None:
+    """Make the growing image, and say what to do with it."""
+    from bareflow.grow import Gardener, grow_image
+
+    with steps() as on_step:
+        report, build = grow_image(recipe, places, settings, Gardener(step=on_step), one_port=one_port)
+    facts = {
+        "image": str(report.image),
+        "size_bytes": report.size_bytes,
+        "payload_bytes": report.payload_bytes,
+        "parts": {part.name: part.size for part in report.parts},
+        "build_id": build,
+        "one_port": one_port,
+    }
+    if as_json:
+        emit_json(facts)
+        return
+    console = people()
+    console.print(parts_table(facts))
+    console.print(f"{report.image}, build {build[:8]}: flash it, boot it, and run", markup=False, soft_wrap=True)
+    console.print("  ./inv grow --port PORT, with what was named here besides", markup=False, soft_wrap=True)
 
 
 def recipe_of(

@@ -31,12 +31,17 @@ class BareflowTask(Task):  # type: ignore[misc]
         return arguments
 
 
-def task(help: dict[str, str], iterable: Sequence[str] = ()) -> Callable[[Callable[..., None]], BareflowTask]:  # noqa: A002
+def task(
+    help: dict[str, str],  # noqa: A002
+    iterable: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> Callable[[Callable[..., None]], BareflowTask]:
     """Make a task of a function (context, json, verbose, …); errors of ours become one sentence.
 
     Args:
         help: option name → help text; `json` and `verbose` are filled in.
         iterable: options that may be repeated.
+        optional: options whose value may be left out; then it is True.
     """
 
     def wrap(body: Callable[..., None]) -> BareflowTask:
@@ -56,7 +61,7 @@ def task(help: dict[str, str], iterable: Sequence[str] = ()) -> Callable[[Callab
         texts = {"json": HELP_JSON, "verbose": HELP_VERBOSE, **help}
         known = body.__code__.co_varnames[: body.__code__.co_argcount + body.__code__.co_kwonlyargcount]
         shown = {name: text for name, text in texts.items() if name.replace("-", "_") in known}
-        made = BareflowTask(run, help=shown, iterable=list(iterable), auto_shortflags=False)
+        made = BareflowTask(run, help=shown, iterable=list(iterable), optional=tuple(optional), auto_shortflags=False)
         made.__doc__ = body.__doc__
         return made
 

@@ -41,7 +41,10 @@ from bareflow.wire.stream import BytePort
 
 WIRE_DEVICE = "/dev/ttyS1"
 WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
+PORT_VARIABLE = ("BAREFLOW_WIRE", "/dev/vport0p1")  # where the machine offers it: COM2 brings 16 bytes at a time
 FEATURES = frozenset({"grow", "files", "input", "memory", "clock", "process"})  # what the agent and its libc ask for
+ONE_PORT = frozenset({"one_port"})
+WITHOUT_PCI = "microvm"
 MIB = 1 << 20
 WINDOW = 4096  # bytes under way to the guest
 HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot
@@ -62,21 +65,24 @@ class GuestGrowth:
     image: ImageReport
 
 
-def build_grow_image(program: Program, recipe: Recipe, out: Path) -> ImageReport:
+def build_grow_image(program: Program, recipe: Recipe, out: Path, *, one_port: bool = False) -> ImageReport:
     """Pack a bootable image with a growing program.
 
     Args:
         program: from `prepare`, for the recipe's CPU.
         recipe: of its workload: arguments, environment, files, stack.
         out: the image file; replaced whole or left as it was.
+        one_port: the first serial port carries everything, although there may be a second. Without a second it does
+            so in any case.
 
     Raises:
         CompileError, LinkError, ImageError: see the stages.
     """
+    features = FEATURES | (recipe.features or frozenset()) | (ONE_PORT if one_port else frozenset())
     environment = (*recipe.environment, WIRE_VARIABLE)
     contents = ImageContents(
         bios=build_bios(),
-        kernel=build_kernel(FEATURES | (recipe.features or frozenset())).binary,
+        kernel=build_kernel(features).binary,
         snapshot=_snapshot(program, recipe),
         arguments=encode_arguments((recipe.name, *recipe.arguments), environment),
         files=recipe.files,
@@ -134,9 +140,11 @@ async def grow_guest(
         report = build_grow_image(program, recipe, image or Path(folder) / "grow.img")
         given = spec or MachineSpec(report.image, memory_mib=recipe.memory_mib + HOST_MIB)
         machine = replace(given, image=report.image, timeout_s=timeout_s or given.timeout_s)
-        if arguments is not None:
-            environment = (*recipe.environment, WIRE_VARIABLE)
-            machine = replace(machine, args=(recipe.name, *arguments), environment=environment)
+        arguments = recipe.arguments if arguments is None else arguments
+        if machine.machine != WITHOUT_PCI:
+            machine = replace(machine, port=True)
+        environment = (*recipe.environment, PORT_VARIABLE if machine.port else WIRE_VARIABLE)
+        machine = replace(machine, args=(recipe.name, *arguments), environment=environment)
         return await _boot(program, machine, report, watch, stdin, on_text)
 
 
@@ -157,7 +165,7 @@ async def _boot(
             started.set()
 
     async def attend(machine: QemuMachine) -> None:
-        port = ChannelPort(machine.wire)
+        port = ChannelPort(machine.port or machine.wire)
 
         async def opened() -> BytePort:
             await started.wait()  # a hello that came before would be answered by nobody, and the next one be late

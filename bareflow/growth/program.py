@@ -170,11 +170,11 @@ def _base(
         options=options,
         bytecode=bytecode,
     )
-    _remember(base, split, interpreted)
+    _remember(base, split, interpreted, start)
     return base
 
 
-def _remember(base: Base, split: Split, interpreted: Interpreted) -> None:
+def _remember(base: Base, split: Split, interpreted: Interpreted, start: Mapping[str, str]) -> None:
     """Keep the names of functions for whoever reads this program's records from a line."""
     bodies = {one.body: one.name for one in split.functions.values()}
     remember_names(
@@ -184,6 +184,7 @@ def _remember(base: Base, split: Split, interpreted: Interpreted) -> None:
             for one in split.functions.values()
         ],
         [(address, size, bodies.get(name, name)) for name, (address, size) in base.symbols.functions.items() if size],
+        start,
     )
 
 
