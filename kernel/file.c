@@ -31,6 +31,8 @@ int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
 #ifdef CONFIG_GROW
     if (d->kind == WIRE)
         return tty_read(bytes, count);
+    if (d->kind == PORT)
+        return vport_read(bytes, count);
 #endif
     const int64_t got = file_read(d, bytes, count, d->offset);
     d->offset += got > 0 ? (uint64_t)got : 0;
@@ -60,8 +62,11 @@ int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
 int64_t sys_write(uint64_t fd, const void *bytes, uint64_t count) {
     const unsigned stream = stream_of(fd);
 #ifdef CONFIG_GROW
-    if (!stream && fd < DESCRIPTORS && descriptors[fd] && description_of(fd)->kind == WIRE)
+    const struct description *const d = description_of(fd);
+    if (d && d->kind == WIRE)
         return tty_write(bytes, count);
+    if (d && d->kind == PORT)
+        return vport_write(bytes, count);
 #endif
     if (!stream)
         return -EBADF;

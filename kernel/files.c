@@ -57,12 +57,15 @@ static int64_t descriptor_make(uint64_t lowest, unsigned which) {
 
 #ifdef CONFIG_GROW
 /* The last descriptor, so that the workload gets those that it would get without an agent. */
-static int64_t wire_open(void) {
+static int64_t wire_open(enum kind kind) {
     description_of(0);
     if (descriptors[DESCRIPTORS - 1] || descriptions[DESCRIPTORS - 1].users)
         return -EMFILE;
-    tty_open();
-    descriptions[DESCRIPTORS - 1] = (struct description){.kind = WIRE};
+    if (kind == PORT && !vport_open())
+        return -ENOENT;
+    if (kind == WIRE)
+        tty_open();
+    descriptions[DESCRIPTORS - 1] = (struct description){.kind = kind};
     return descriptor_make(DESCRIPTORS - 1, DESCRIPTORS - 1);
 }
 #endif
@@ -71,7 +74,9 @@ int64_t sys_open(const char *path, uint64_t flags) {
     struct description found = {0};
 #ifdef CONFIG_GROW
     if (tty_named(path))
-        return wire_open();
+        return wire_open(WIRE);
+    if (vport_named(path))
+        return wire_open(PORT);
 #endif
     const int64_t result = path_open(path, &found.file);
     const bool folder = found.file.attributes & FAT16_ATTR_DIRECTORY;

@@ -40,6 +40,12 @@ int64_t tty_read(uint8_t *bytes, uint64_t count);
 int64_t tty_write(const uint8_t *bytes, uint64_t count);
 void tty_break(void); /* ends the frame that the workload has begun, so that one of ours can follow */
 
+/* vport.c */
+bool vport_named(const char *path);
+bool vport_open(void); /* false: there is none */
+int64_t vport_read(uint8_t *bytes, uint64_t count);
+int64_t vport_write(const uint8_t *bytes, uint64_t count);
+
 /* interrupt.S */
 extern uint8_t interrupt_timer[], interrupt_wire[], interrupt_spurious[];
 #else

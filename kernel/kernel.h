@@ -127,6 +127,10 @@ void trap_handle(struct frame *frame);
 /* block.c: the disk and the FAT16 volume on it */
 struct fat16 *volume(void); /* null: no disk, or no file system on it */
 
+/* pci.c */
+uint16_t
+pci_ports(uint32_t identity); /* of the first such device (device and vendor id), made ready; 0: none */
+
 /* virtio.c */
 bool virtio_init(void);
 int virtio_read(uint64_t lba, uint32_t count, void *buffer);

@@ -5,12 +5,6 @@
 #include "kernel.h"
 #include "x86.h"
 
-#define PCI_SELECT 0xcf8
-#define PCI_DATA 0xcfc
-#define PCI_COMMAND 0x04
-#define PCI_BAR0 0x10
-#define PCI_IO_AND_MASTER 5u
-#define PCI_SLOTS (8 * 32) /* the first eight buses */
 #define TRANSITIONAL_BLOCK 0x10011af4u
 
 enum {
@@ -46,24 +40,8 @@ static struct {
 
 static uint16_t port, queue_size, sent;
 
-static uint32_t pci_read(uint32_t slot, uint32_t where) {
-    outl(PCI_SELECT, 1u << 31 | slot << 11 | where);
-    return inl(PCI_DATA);
-}
-
-static uint16_t pci_find(void) {
-    for (uint32_t slot = 0; slot < PCI_SLOTS; slot++) {
-        if (pci_read(slot, 0) != TRANSITIONAL_BLOCK)
-            continue;
-        const uint32_t command = pci_read(slot, PCI_COMMAND);
-        outl(PCI_DATA, command | PCI_IO_AND_MASTER);
-        return (uint16_t)(pci_read(slot, PCI_BAR0) & ~3u);
-    }
-    return 0;
-}
-
 bool virtio_init(void) {
-    port = pci_find();
+    port = pci_ports(TRANSITIONAL_BLOCK);
 #ifdef CONFIG_VIRTIO_MMIO
     if (!port) {
         queue_size = virtio_mmio_init(space_physical((uint64_t)queue));

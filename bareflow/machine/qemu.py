@@ -43,6 +43,7 @@ class QemuMachine:
     Attributes:
         console: COM1. Register its `on_data` callbacks before `resume`.
         wire: COM2, likewise.
+        port: the virtio-serial port; None where the machine has none.
         command: the QEMU command line as it was run.
         started_at: `time.perf_counter()` when the process was made, in seconds.
     """
@@ -73,14 +74,18 @@ class QemuMachine:
         if not self.spec.image.is_file():
             raise MachineError(f"There is no image {self.spec.image}.", "Build one with build-image.")
         self.console, self.wire, self.monitor = Channel(), Channel(), Monitor()
+        self.port = Channel() if self.spec.port else None
         self._cleanup.callback(self.console.close)
         self._cleanup.callback(self.wire.close)
+        if self.port:
+            self._cleanup.callback(self.port.close)
         self._cleanup.push_async_callback(self.monitor.close)
         folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="bareflow-")))
         self.gdb_socket = folder / "gdb"
         links = Links(
             console=self.console.chardev,
             wire=self.wire.chardev,
+            port=self.port.chardev if self.port else "null",
             monitor=self.monitor.chardev,
             args_file=self._arguments(folder),
             gdb=f"unix:path={self.gdb_socket},server=on,wait=off" if self.spec.gdb else None,
@@ -91,6 +96,8 @@ class QemuMachine:
         await self._spawn()
         self.console.hand_over()
         self.wire.hand_over()
+        if self.port:
+            self.port.hand_over()
         try:
             await self.monitor.connect()
         except MachineError as problem:
@@ -105,7 +112,8 @@ class QemuMachine:
 
     async def _spawn(self) -> None:
         """Make the process, in a session of its own: the terminal's Ctrl-C is for us, and we end it properly."""
-        ends = (self.console.far_end, self.wire.far_end, self.monitor.far_end)
+        ends = [self.console.far_end, self.wire.far_end, self.monitor.far_end]
+        ends += [self.port.far_end] if self.port else []
         self.started_at = time.perf_counter()
         try:
             self.process = await asyncio.create_subprocess_exec(
@@ -144,6 +152,11 @@ class QemuMachine:
     def complaints(self) -> str:
         """What QEMU itself wrote to its stderr."""
         return self._complaints.decode(errors="replace").strip()
+
+    @property
+    def lines(self) -> tuple[Channel, ...]:
+        """All lines on which bytes may come."""
+        return (self.console, self.wire, *([self.port] if self.port else []))
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the process was made."""

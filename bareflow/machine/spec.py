@@ -49,6 +49,7 @@ class MachineSpec:
             "none": not at all, with "pvh".
         args: the workload's whole argv, its name first; none leaves what the image itself says.
         environment: its environment, (name, value) each; only with `args`.
+        port: a virtio-serial port besides the two UARTs, for a guest whose wire is to be fast; not for microvm.
         writable: let the guest change the image; otherwise its writes are forgotten when it ends.
         gdb: start stopped, with gdb's stub open.
         timeout_s: seconds after which the run is over; none is no limit.
@@ -69,6 +70,7 @@ class MachineSpec:
     args: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     writable: bool = False
+    port: bool = False
     gdb: bool = False
     timeout_s: float | None = 120.0
     stall_s: float = 10.0
@@ -111,6 +113,7 @@ class Links:
         wire: COM2's.
         monitor: QMP's; none leaves the machine without a monitor, and running from the start.
         args_file: the file with the workload's arguments.
+        port: the virtio-serial port's, for a machine that has one.
         gdb: where gdb's stub listens, as `-gdb` takes it.
         uefi: the file of UEFI's code, for a machine that has it.
     """
@@ -119,6 +122,7 @@ class Links:
     wire: str = "null"
     monitor: str | None = None
     args_file: Path | None = None
+    port: str = "null"
     gdb: str | None = None
     uefi: Path | None = None
 
@@ -144,6 +148,9 @@ def qemu_command(
     ]
     # fmt: on
     command += _disk(spec)
+    if spec.port:
+        command += ["-chardev", f"{links.port},id=port", "-device", "virtio-serial-pci,max_ports=2"]
+        command += ["-device", "virtserialport,chardev=port,nr=1"]  # 0 is for a console
     if links.uefi is not None:
         command += ["-drive", f"if=pflash,format=raw,readonly=on,file={_quoted(links.uefi)}"]
     if spec.firmware == "pvh":

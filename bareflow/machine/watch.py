@@ -117,7 +117,7 @@ class Watch:
 
     def _silence_left(self) -> float:
         """Seconds until the lines have been silent for long enough to look at the registers."""
-        last_byte = max(self._machine.console.last_activity, self._machine.wire.last_activity)
+        last_byte = max(line.last_activity for line in self._machine.lines)
         if last_byte > self._silent_since:
             self._silent_since = last_byte
             self._last, self._look_s = None, FIRST_LOOK_S
@@ -159,7 +159,7 @@ class Watch:
     async def _drain(self) -> None:
         try:
             async with asyncio.timeout(DRAIN_S):
-                await self._machine.console.closed()
-                await self._machine.wire.closed()
+                for line in self._machine.lines:
+                    await line.closed()
         except TimeoutError:
             raise MachineError(f"The serial lines were not closed {DRAIN_S:g} s after QEMU's end.") from None
