@@ -11,7 +11,7 @@
 #include "pack.h"
 
 #define ROWS 37
-#define COLUMNS 512
+#define COLUMNS 768
 #define TOKENS 7
 
 static uint64_t state = 1;
@@ -34,7 +34,7 @@ static uint8_t rows[ROWS * COLUMNS * 4], groups[(ROWS + MAX_LANES) * COLUMNS * 4
 static float x[TOKENS * COLUMNS], out[TOKENS * 64], row_out[COLUMNS];
 static float scales[TOKENS * COLUMNS / BLOCK];
 static int8_t q[TOKENS * COLUMNS];
-static int32_t sums[TOKENS * COLUMNS / 16];
+static int32_t sums[TOKENS * COLUMNS / BLOCK * SUMS];
 
 static double half_at(const uint8_t *at) {
     const int bits = at[0] | at[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;

@@ -2,10 +2,12 @@
 /* What a token costs: matrices in the order in which they are read, and the loops over them.
  *
  * A matrix is cut into groups of `lanes` rows, as many as the variant's vectors have 32-bit lanes. For
- * quantised types a group is, for each 32 columns in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K,
- * 4 low and 4 high ones of Q4_0) of row 0, row 1, …; then all scales, for each 32 columns those of row 0,
- * row 1, …. For F32 and F16 a unit is one value and there are no scales. So a kernel reads forward, and each
- * lane of a vector belongs to one row. Apart from Q6_K a group is as large as the file's rows are.
+ * quantised types a group is made of chunks of 4 blocks of 32 columns, the last of as many as are left. A
+ * chunk is, for each of its blocks in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K, 4 low and 4 high
+ * ones of Q4_0) of row 0, row 1, …; then, for each block again, the scales of row 0, row 1, …. For F32 and
+ * F16 a unit is one value and there are no scales. So a kernel reads forward only, whole cache lines where
+ * rows are a multiple of 128 columns, and each lane of a vector belongs to one row. Apart from Q6_K a group
+ * is as large as the file's rows are.
  */
 #ifndef KERNELS_H
 #define KERNELS_H
@@ -17,6 +19,8 @@
 #include "gguf.h"
 
 #define BLOCK 32 /* columns that share a scale */
+#define CHUNK 4  /* blocks whose scales lie together */
+#define SUMS 4   /* numbers that quantising leaves for each block */
 #define MAX_LANES 16
 #define MAX_BATCH 32 /* tokens at once */
 
@@ -34,7 +38,7 @@ struct batch {
     float *x;
     int8_t *q;
     float *scales; /* stride / BLOCK to a token */
-    int32_t *sums; /* of q over each half block: stride / 16 to a token */
+    int32_t *sums; /* SUMS for each block: of q over each half, and of all of it times -8 and -128 */
     bool quantised;
 };
 

@@ -33,7 +33,12 @@ LOCAL nibble_sum dot_nibbles(nibble_sum sum, vi w, int32_t x) {
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, _mm512_set1_epi32(x));
 }
 
-LOCAL vi nibble_total(nibble_sum sum) {
+LOCAL nibble_sum nibble_start(int32_t bias) {
+    return (vi){} + bias;
+}
+
+LOCAL vi nibble_total(nibble_sum sum, int32_t bias) {
+    (void)bias;
     return sum;
 }
 

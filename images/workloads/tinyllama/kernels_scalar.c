@@ -71,11 +71,15 @@ static KERNEL __attribute__((noinline)) float row_f16(const uint8_t *row, uint32
 static float row_q4(const uint8_t *row, uint32_t columns, const struct batch *in, uint32_t token) {
     const int8_t *x = in->q + (size_t)token * in->stride;
     const float *scales = in->scales + token * (in->stride / BLOCK);
-    const int32_t *sums = in->sums + token * (in->stride / 16);
+    const int32_t *sums = in->sums + token * (in->stride / BLOCK * SUMS);
     float sum = 0;
-    for (uint32_t i = 0; i < columns / BLOCK; i++) {
-        const int32_t part = dot_nibbles(row + 16 * i, x + BLOCK * i) - 8 * (sums[2 * i] + sums[2 * i + 1]);
-        sum += (float)part * (scale_at(row + columns / 2, i) * scales[i]);
+    for (uint32_t left = columns / BLOCK; left;) {
+        const uint32_t count = left < CHUNK ? left : CHUNK;
+        const uint8_t *own = row + 16 * count;
+        left -= count;
+        for (uint32_t i = 0; i < count; i++, row += 16, x += BLOCK, sums += SUMS)
+            sum += (float)(dot_nibbles(row, x) + sums[2]) * (scale_at(own, i) * *scales++);
+        row = own + 2 * count;
     }
     return sum;
 }
@@ -84,22 +88,31 @@ static float row_q8(const uint8_t *row, uint32_t columns, const struct batch *in
     const int8_t *x = in->q + (size_t)token * in->stride;
     const float *scales = in->scales + token * (in->stride / BLOCK);
     float sum = 0;
-    for (uint32_t i = 0; i < columns / BLOCK; i++) {
-        const int32_t part = dot_bytes((const int8_t *)row + BLOCK * i, x + BLOCK * i, BLOCK);
-        sum += (float)part * (scale_at(row + columns, i) * scales[i]);
+    for (uint32_t left = columns / BLOCK; left;) {
+        const uint32_t count = left < CHUNK ? left : CHUNK;
+        const uint8_t *own = row + BLOCK * count;
+        left -= count;
+        for (uint32_t i = 0; i < count; i++, row += BLOCK, x += BLOCK)
+            sum += (float)dot_bytes((const int8_t *)row, x, BLOCK) * (scale_at(own, i) * *scales++);
+        row = own + 2 * count;
     }
     return sum;
 }
 
 static KERNEL __attribute__((noinline)) float row_q6(const uint8_t *row, uint32_t columns,
                                                      const struct batch *in, uint32_t token) {
-    const int8_t *x = in->q + (size_t)token * in->stride, *w = (const int8_t *)row;
+    const int8_t *x = in->q + (size_t)token * in->stride;
     const float *scales = in->scales + token * (in->stride / BLOCK);
     float sum = 0;
-    for (uint32_t i = 0; i < columns / BLOCK; i++, w += BLOCK, x += BLOCK) {
-        const uint8_t *own = row + columns + 4 * (size_t)i;
-        const int32_t part = dot_half(w, x) * (int8_t)own[0] + dot_half(w + 16, x + 16) * (int8_t)own[1];
-        sum += (float)part * (scale_at(own + 2, 0) * scales[i]);
+    for (uint32_t left = columns / BLOCK; left;) {
+        const uint32_t count = left < CHUNK ? left : CHUNK;
+        const int8_t *w = (const int8_t *)row;
+        left -= count;
+        row += BLOCK * count;
+        for (uint32_t i = 0; i < count; i++, w += BLOCK, x += BLOCK, row += 4) {
+            const int32_t part = dot_half(w, x) * (int8_t)row[0] + dot_half(w + 16, x + 16) * (int8_t)row[1];
+            sum += (float)part * (scale_at(row + 2, 0) * *scales++);
+        }
     }
     return sum;
 }

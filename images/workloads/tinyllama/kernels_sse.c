@@ -33,8 +33,14 @@ LOCAL nibble_sum dot_nibbles(nibble_sum sum, vi w, int32_t x) {
     return sum + (nibble_sum)_mm_maddubs_epi16((__m128i)w, _mm_set1_epi32(x));
 }
 
-LOCAL vi nibble_total(nibble_sum sum) {
-    return (vi)_mm_madd_epi16((__m128i)sum, _mm_set1_epi16(1));
+LOCAL nibble_sum nibble_start(int32_t bias) {
+    (void)bias;
+    return (nibble_sum){};
+}
+
+LOCAL vi nibble_total(nibble_sum sum, int32_t bias) {
+
+    return (vi)_mm_madd_epi16((__m128i)sum, _mm_set1_epi16(1)) + bias;
 }
 
 /* As half_to_float. */

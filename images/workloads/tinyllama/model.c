@@ -51,7 +51,7 @@ bool state_open(struct state *s, const struct model *model, uint32_t positions, 
         {&s->frequencies, shape->rotated / 2 * sizeof(double)},
         {&s->q, batch * widest},
         {&s->scales, batch * widest / BLOCK * floats},
-        {&s->sums, batch * widest / 16 * sizeof(int32_t)},
+        {&s->sums, batch * widest / BLOCK * SUMS * sizeof(int32_t)},
     };
     struct arena arena;
     size_t bytes = 0;

@@ -61,17 +61,22 @@ static bool pack_halves(uint32_t columns, unsigned lanes, const uint8_t *row, ui
     return finite;
 }
 
-/* Q4_0 and Q8_0: blocks of a scale and `bytes` bytes. `to` is the row's first unit, `scales` its first scale.
- */
+/* Q4_0 and Q8_0: blocks of a scale and `bytes` bytes; the row is the group's `index`th. */
 static inline __attribute__((always_inline)) bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes,
-                                                              const uint8_t *row, uint8_t *to,
-                                                              uint8_t *scales) {
+                                                              unsigned index, const uint8_t *row,
+                                                              uint8_t *group) {
     bool finite = true;
-    for (uint32_t i = 0; i < blocks; i++, row += 2 + bytes, scales += 2 * lanes) {
-        finite &= HALF_IS_FINITE(read_half(row));
-        memcpy(scales, row, 2);
-        for (unsigned unit = 0; unit < bytes; unit += 4, to += 4 * lanes)
-            memcpy(to, row + 2 + unit, 4);
+    for (uint32_t left = blocks; left;) {
+        const uint32_t count = left < CHUNK ? left : CHUNK;
+        uint8_t *to = group + 4 * index, *scales = group + count * bytes * lanes + 2 * index;
+        for (uint32_t i = 0; i < count; i++, row += 2 + bytes, scales += 2 * lanes) {
+            finite &= HALF_IS_FINITE(read_half(row));
+            memcpy(scales, row, 2);
+            for (unsigned unit = 0; unit < bytes; unit += 4, to += 4 * lanes)
+                memcpy(to, row + 2 + unit, 4);
+        }
+        group += count * (bytes + 2) * lanes;
+        left -= count;
     }
     return finite;
 }
@@ -86,21 +91,23 @@ static void decode_q6(const uint8_t *block, unsigned part, int8_t out[BLOCK]) {
 }
 
 /* A row's scales for 32 columns: for each row two bytes, then for each row d. */
-static bool pack_q6(uint32_t columns, unsigned lanes, unsigned row_index, const uint8_t *row,
-                    uint8_t *group) {
-    uint8_t *to = group + 4 * row_index, *scales = group + (size_t)columns * lanes;
+static bool pack_q6(uint32_t columns, unsigned lanes, unsigned index, const uint8_t *row, uint8_t *group) {
     bool finite = true;
-    for (uint32_t column = 0; column < columns; column += BLOCK, scales += 4 * lanes) {
-        const unsigned part = column % Q6_BLOCK / BLOCK;
-        const uint8_t *block = row + column / Q6_BLOCK * Q6_BYTES;
-        int8_t values[BLOCK];
-        decode_q6(block, part, values);
-        for (unsigned unit = 0; unit < BLOCK; unit += 4, to += 4 * lanes)
-            memcpy(to, values + unit, 4);
-        finite &= HALF_IS_FINITE(read_half(block + 208));
-        memcpy(scales + row_index, block + 192 + 2 * part, 1);
-        memcpy(scales + lanes + row_index, block + 192 + 2 * part + 1, 1);
-        memcpy(scales + 2 * lanes + 2 * row_index, block + 208, 2);
+    for (uint32_t column = 0; column < columns;) { /* columns are a multiple of Q6_BLOCK: chunks are whole */
+        uint8_t *to = group + 4 * index, *scales = group + CHUNK * BLOCK * lanes;
+        group = scales + CHUNK * 4 * lanes;
+        for (; scales < group; scales += 4 * lanes, column += BLOCK) {
+            const unsigned part = column % Q6_BLOCK / BLOCK;
+            const uint8_t *block = row + column / Q6_BLOCK * Q6_BYTES;
+            int8_t values[BLOCK];
+            decode_q6(block, part, values);
+            for (unsigned unit = 0; unit < BLOCK; unit += 4, to += 4 * lanes)
+                memcpy(to, values + unit, 4);
+            finite &= HALF_IS_FINITE(read_half(block + 208));
+            memcpy(scales + index, block + 192 + 2 * part, 1);
+            memcpy(scales + lanes + index, block + 192 + 2 * part + 1, 1);
+            memcpy(scales + 2 * lanes + 2 * index, block + 208, 2);
+        }
     }
     return finite;
 }
@@ -114,11 +121,9 @@ static bool pack_row(enum gguf_type type, uint32_t columns, unsigned lanes, unsi
     case GGUF_TYPE_F16:
         return pack_halves(columns, lanes, row, group + 2 * index);
     case GGUF_TYPE_Q4_0:
-        return pack_blocks(blocks, 16, lanes, row, group + 4 * index,
-                           group + (size_t)blocks * 16 * lanes + 2 * index);
+        return pack_blocks(blocks, 16, lanes, index, row, group);
     case GGUF_TYPE_Q8_0:
-        return pack_blocks(blocks, 32, lanes, row, group + 4 * index,
-                           group + (size_t)blocks * 32 * lanes + 2 * index);
+        return pack_blocks(blocks, 32, lanes, index, row, group);
     default:
         return pack_q6(columns, lanes, index, row, group);
     }
@@ -137,29 +142,28 @@ bool pack_group(enum gguf_type type, uint32_t columns, unsigned lanes, const uin
 
 static float read_value(const struct matrix *m, const uint8_t *group, unsigned lanes, unsigned index,
                         uint32_t column) {
-    const size_t block = column / BLOCK, within = column % BLOCK;
-    const size_t unit = (size_t)(column / 4 * lanes + index) * 4 + column % 4;
-    const uint8_t *scales = group + (size_t)m->columns * lanes + block * lanes * 2;
+    const unsigned unit_bytes = m->type == GGUF_TYPE_Q4_0 ? 16 : 32,
+                   scale_bytes = m->type == GGUF_TYPE_Q6_K ? 4 : 2;
+    const uint32_t block = column / BLOCK, place = block % CHUNK, left = m->columns / BLOCK - (block - place);
+    const unsigned within = column % BLOCK, size = left < CHUNK ? left : CHUNK;
     float value;
-    switch (m->type) {
-    case GGUF_TYPE_F32:
+    if (m->type == GGUF_TYPE_F32) {
         memcpy(&value, group + ((size_t)column * lanes + index) * 4, 4);
         return value;
-    case GGUF_TYPE_F16:
+    }
+    if (m->type == GGUF_TYPE_F16)
         return half_to_float(read_half(group + ((size_t)column * lanes + index) * 2));
-    case GGUF_TYPE_Q4_0: {
-        const uint8_t pair = group[((block * 4 + within % 16 / 4) * lanes + index) * 4 + within % 4];
-        const int nibble = within < 16 ? pair & 15 : pair >> 4;
-        return (float)(nibble - 8) *
-               half_to_float(read_half(scales - (size_t)m->columns / 2 * lanes + 2 * index));
-    }
-    case GGUF_TYPE_Q8_0:
-        return (float)(int8_t)group[unit] * half_to_float(read_half(scales + 2 * index));
-    default:
-        scales += block * lanes * 2;
-        return (float)((int8_t)group[unit] * (int8_t)scales[within / 16 * lanes + index]) *
-               half_to_float(read_half(scales + 2 * lanes + 2 * index));
-    }
+    group += (size_t)(block - place) * (unit_bytes + scale_bytes) * lanes;
+    const uint8_t *scales = group + (size * unit_bytes + place * scale_bytes) * lanes;
+    const uint8_t *unit =
+        group + place * unit_bytes * lanes + (within % unit_bytes / 4 * lanes + index) * 4 + within % 4;
+    if (m->type == GGUF_TYPE_Q4_0)
+        return (float)((within < 16 ? *unit & 15 : *unit >> 4) - 8) *
+               half_to_float(read_half(scales + 2 * index));
+    if (m->type == GGUF_TYPE_Q8_0)
+        return (float)(int8_t)*unit * half_to_float(read_half(scales + 2 * index));
+    return (float)((int8_t)*unit * (int8_t)scales[within / 16 * lanes + index]) *
+           half_to_float(read_half(scales + 2 * lanes + 2 * index));
 }
 
 void pack_read_row(const struct matrix *m, unsigned lanes, uint32_t row, float *out) {

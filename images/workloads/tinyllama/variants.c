@@ -52,7 +52,7 @@ static struct {
     uint8_t weights[ROWS * COLUMNS * 4];
     float x[COLUMNS], y[COLUMNS], scales[COLUMNS / BLOCK], scores[COLUMNS];
     int8_t q[COLUMNS];
-    int32_t sums[COLUMNS / 16];
+    int32_t sums[COLUMNS / BLOCK * SUMS];
 } sample __attribute__((aligned(64)));
 
 /* Small numbers of either sign in every type, others each time: emulated instructions take longer where signs
