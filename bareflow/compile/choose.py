@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.order import placement
-from bareflow.compile.pool import CompilePool
+from bareflow.compile.pool import CompilePool, WorkerFailure, default_pool, failure_sentence
 from bareflow.compile.prof import Heat, attach, heat
-from bareflow.compile.specialise import Clone, propose, specialise
+from bareflow.compile.specialise import Clone, propose, specialise, without_noinline
 from bareflow.compile.tiers import ObjectCode, compile_object
 from bareflow.compile.variants import PLACES, PLAIN, Choice, has_features, with_tuning
+from bareflow.compile.versions import Version, propose_versions, with_versions
+from bareflow.errors import CompileError
 from bareflow.profile.values import Profile
 
 DEADLINE_S = 600.0
@@ -50,6 +52,11 @@ class Program:
         return propose(self.text, self.profile, self.digests, self.heat)
 
     @cached_property
+    def proposed_versions(self) -> tuple[Version, ...]:
+        """Versions that the profile suggests, one for each place that held one value."""
+        return propose_versions(self.text, self.profile, self.digests, self.heat)
+
+    @cached_property
     def _weighted(self) -> str:
         return attach(self.text, self.profile, self.digests)
 
@@ -71,6 +78,9 @@ class Program:
     def edited(self, choice: Choice) -> str:
         """The module's text with a choice's weights, attributes and clones in it."""
         text = self._weighted if choice.weights else self.text
+        if choice.versions:
+            text = with_versions(text, choice.versions, _demote)
+        text = without_noinline(text) if choice.inline_all else text
         text = with_tuning(text, choice.tuning, choice.functions)
         return specialise(text, choice.clones) if choice.clones else text
 
@@ -104,3 +114,20 @@ class Program:
             deadline_s=deadline_s or DEADLINE_S,
             blame=deadline_s is None,
         )
+
+
+@lru_cache(maxsize=8)
+def _demoted(text: str, functions: tuple[str, ...]) -> str:
+    message: dict[str, object] = {"op": "demote", "functions": list(functions)}
+    reply, blobs = default_pool().request(message, [text.encode(errors="surrogateescape")])
+    if "error" in reply:
+        raise CompileError("The versions of a function are not LLVM IR that can be compiled.", detail=reply["error"])
+    return blobs[0].decode(errors="surrogateescape")
+
+
+def _demote(text: str, functions: Sequence[str]) -> str:
+    """What `with_versions` has LLVM do."""
+    try:
+        return _demoted(text, tuple(functions))
+    except WorkerFailure as failure:
+        raise failure_sentence(failure) from None

@@ -116,7 +116,7 @@ def specialise(text: str, clones: Sequence[Clone]) -> str:
     """
     lines = text.splitlines()
     functions = find_functions(lines)
-    groups, nodes = _Groups(lines), _Nodes(next_node(text))
+    groups, nodes = Groups(lines), Nodes(lines)
     changed: dict[int, list[str]] = {}
     for name in dict.fromkeys(clone.function for clone in clones):
         function = functions[name]
@@ -130,11 +130,23 @@ def specialise(text: str, clones: Sequence[Clone]) -> str:
     return "\n".join([*out, *groups.added, *nodes.added]) + "\n"
 
 
-class _Nodes:
+def without_noinline(text: str) -> str:
+    """Let every function be inlined that only `noinline` keeps from it; those with assembly may not be copied."""
+    lines = text.splitlines()
+    groups = Groups(lines, r"noinline")
+    for function in find_functions(lines).values():
+        group = ATTRIBUTES.search(function.tail)
+        if group and not any(" asm " in line for line in lines[function.first : function.last]):
+            head, _, tail = function.line.rpartition(f" {group[0]} ")
+            lines[function.first] = f"{head} {groups.inlinable(group[0])} {tail}"
+    return "\n".join([*lines, *groups.added]) + "\n"
+
+
+class Nodes:
     """Metadata that is added to a module."""
 
-    def __init__(self, free: int) -> None:
-        self._free = free
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._free = next_node("\n".join(lines))
         self.added: list[str] = []
 
     def weights(self, hit: int, miss: int) -> str:
@@ -148,10 +160,16 @@ class _Nodes:
         return f", !prof !{number}"
 
 
-class _Groups:
-    """Attribute groups; a clone may be inlined into its dispatcher whatever the function itself says."""
+class Groups:
+    """Attribute groups; a clone may be inlined into its dispatcher whatever the function itself says.
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    Args:
+        lines: the module's.
+        words: what is taken out, as a regular expression.
+    """
+
+    def __init__(self, lines: Sequence[str], words: str = "noinline|alwaysinline|inlinehint") -> None:
+        self._words = re.compile(rf"\b(?:{words}) ")
         self._texts = {line.split(" ")[1]: line for line in lines if line.startswith("attributes #")}
         self._free = max((int(number[1:]) for number in self._texts), default=-1) + 1
         self._inlinable: dict[str, str] = {}
@@ -161,7 +179,8 @@ class _Groups:
         """The group like `group` that allows inlining."""
         if group not in self._inlinable:
             body = self._texts[group].partition(" = ")[2]
-            changed = re.sub(r"\b(?:noinline|alwaysinline|inlinehint) ", "", body)
+            kept = re.search(r"\b(?:optnone|naked|returns_twice)\b", body)
+            changed = body if kept else self._words.sub("", body)
             self._inlinable[group] = group
             if changed != body:
                 self._inlinable[group] = f"#{self._free}"
@@ -170,7 +189,7 @@ class _Groups:
         return self._inlinable[group]
 
 
-def _copy(function: FunctionText, body: Sequence[str], name: str, groups: _Groups) -> list[str]:
+def _copy(function: FunctionText, body: Sequence[str], name: str, groups: Groups) -> list[str]:
     parameters = function.parameter_text
     tail = ATTRIBUTES.sub(lambda match: groups.inlinable(match[0]), _PROF.sub("", function.tail))
     tail = re.sub(r"\s*(?:local_)?unnamed_addr", "", tail).strip()
@@ -178,7 +197,7 @@ def _copy(function: FunctionText, body: Sequence[str], name: str, groups: _Group
     return [f"{head} {tail} {{" if tail else f"{head} {{", *body, "}", ""]
 
 
-def _dispatcher(function: FunctionText, clones: Sequence[Clone], nodes: _Nodes) -> list[str]:
+def _dispatcher(function: FunctionText, clones: Sequence[Clone], nodes: Nodes) -> list[str]:
     """The function's own symbol: compare, then call; with the weights that the profile gives."""
     lines = [function.line]
     left = clones[0].total
@@ -199,7 +218,7 @@ def _guard(function: FunctionText, clone: Clone, number: int) -> list[str]:
         name = f"%bareflow.is.{number}.{at}"
         last = at == len(clone.values) - 1
         target = f"%bareflow.same.{number}" if last and not before else name
-        lines.append(f"  {target} = icmp eq {parameter.type} {parameter.name}, {_literal(parameter.type, value)}")
+        lines.append(f"  {target} = icmp eq {parameter.type} {parameter.name}, {literal(parameter.type, value)}")
         if before:
             joined = f"%bareflow.same.{number}" if last else f"%bareflow.all.{number}.{at}"
             lines.append(f"  {joined} = and i1 {before}, {name}")
@@ -209,7 +228,7 @@ def _guard(function: FunctionText, clone: Clone, number: int) -> list[str]:
     return lines
 
 
-def _literal(kind: str, value: int) -> str:
+def literal(kind: str, value: int) -> str:
     """A zero-extended value as LLVM writes it."""
     bits = int(kind[1:])
     if bits == 1:
@@ -221,7 +240,7 @@ def _call(function: FunctionText, name: str, clone: Clone | None) -> list[str]:
     fixed = dict(clone.values) if clone else {}
     given = []
     for at, parameter in enumerate(function.parameters):
-        value = _literal(parameter.type, fixed[at]) if at in fixed else parameter.name
+        value = literal(parameter.type, fixed[at]) if at in fixed else parameter.name
         given.append(" ".join(word for word in (parameter.type, parameter.attributes, value) if word))
     call = f"tail call {function.returns} {quoted(name)}({', '.join(given)})"
     if function.returns.endswith("void"):

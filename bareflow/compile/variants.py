@@ -18,6 +18,7 @@ from bareflow.compile.irtext import ATTRIBUTES
 from bareflow.compile.prof import next_node
 from bareflow.compile.specialise import Clone
 from bareflow.compile.tiers import DEFAULT_OPTIONS, Options
+from bareflow.compile.versions import Version
 
 _VECTOR_ARGUMENT = re.compile(r"^(?:define|declare) .*<\d+ x ", re.MULTILINE)
 _GROUP_FEATURES = re.compile(r' "target-features"="([^"]*)"')
@@ -67,6 +68,8 @@ class Choice:
         tuning: of every function.
         functions: tuning of single functions, on top of that.
         place: of PLACES: the same code 64 bytes further on can be a third slower or faster.
+        versions: of functions, for values of fields, globals and call results.
+        inline_all: inline functions too that the source wants kept apart.
     """
 
     weights: bool = False
@@ -75,11 +78,15 @@ class Choice:
     tuning: Tuning = PLAIN_TUNING
     functions: Mapping[str, Tuning] = field(default_factory=dict)
     place: str = "first"
+    versions: tuple[Version, ...] = ()
+    inline_all: bool = False
 
     def describe(self) -> tuple[str, ...]:
         """What differs from plain O3, in words."""
         said = ["profile weights"] if self.weights else []
         said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
+        said += [f"{one.function}: a version while {' and '.join(one.words)}" for one in self.versions]
+        said += ["noinline of the source ignored"] if self.inline_all else []
         said += _describe_tuning(self.tuning, "")
         for name, tuning in sorted(self.functions.items()):
             said += _describe_tuning(tuning, f"{name}: ")
@@ -166,6 +173,7 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
         "aligned blocks": ("align", _llvm("-align-all-nofallthru-blocks=5")),
         "no strength reduction of loops": ("lsr", _llvm("-disable-lsr")),
         "optimised as at O1": ("level", lambda o: replace(o, opt=1)),
+        "sums of loops in vectors, in their order": ("ordered", _llvm("-force-ordered-reductions=true")),
         "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
     }
 

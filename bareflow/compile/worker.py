@@ -26,7 +26,7 @@ TRIPLE = "x86_64-unknown-linux-musl"
 PR_SET_PDEATHSIG = 1
 SPEED = {"O0": 0, "O1": 1, "O2": 2, "O3": 3, "frozen": 3}
 SIZE = {1: "optsize", 2: "minsize"}
-# What makes llvmlite's LLVM emit the code of the wheel's clang, a later release of the same major version: its choice of
+# What makes llvmlite's LLVM emit the code of the wheel's clang, a later release of the same version: its choice of
 # the first lane of straight-line vectors was mended in between, and cost SHA-256 a quarter of its speed.
 GLOBAL_OPTIONS = ("-slp-max-root-look-ahead-depth=1",)
 
@@ -77,7 +77,13 @@ class Compiler:
         """Answer one request; an input that LLVM refuses politely becomes {"error": text}."""
         if message.get("llvm"):
             return self._in_fork(message, blobs)
-        handler = {"link": self.link, "compile": self.compile, "facts": self.facts, "host": self.host}[message["op"]]
+        handler = {
+            "link": self.link,
+            "compile": self.compile,
+            "demote": self.demote,
+            "facts": self.facts,
+            "host": self.host,
+        }[message["op"]]
         try:
             return handler(message, blobs)
         except (RuntimeError, ValueError, UnicodeDecodeError) as problem:
@@ -112,6 +118,18 @@ class Compiler:
         """Name this machine's CPU and its features as LLVM does."""
         features = dict(self.llvm.get_host_cpu_features())
         return {"cpu": self.llvm.get_host_cpu_name(), "features": sorted(k for k, on in features.items() if on)}, []
+
+    def demote(self, message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Keep in memory what some functions need beyond one block; reply with the module's text."""
+        module = self.parse(blobs[0], "module")
+        builder = self.llvm.create_pass_builder(
+            self.llvm.Target.from_triple(TRIPLE).create_target_machine(), self.llvm.create_pipeline_tuning_options(0)
+        )
+        manager = self.llvm.create_new_function_pass_manager()
+        manager.add_register_to_memory_pass()
+        for name in message["functions"]:
+            manager.run(module.get_function(name), builder)
+        return {}, [str(module).encode()]
 
     def parse(self, data: bytes, name: str) -> Any:
         """Parse bitcode or text, verify it, and refuse another machine's.

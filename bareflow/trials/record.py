@@ -11,10 +11,11 @@ from typing import Any
 from bareflow.compile.specialise import Clone
 from bareflow.compile.tiers import Options
 from bareflow.compile.variants import Choice, Tuning
+from bareflow.compile.versions import Version
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 6  # raise it when the same facts would be chosen from in another way
+FORMAT = 7  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "tuning": asdict(choice.tuning),
         "functions": {name: asdict(tuning) for name, tuning in choice.functions.items()},
         "place": choice.place,
+        "versions": [asdict(version) for version in choice.versions],
+        "inline_all": choice.inline_all,
         "describe": list(choice.describe()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
@@ -43,7 +46,12 @@ def choice_from_json(value: Mapping[str, Any]) -> Choice:
     )
     options = Options(**{name: _tuples(one) for name, one in value["options"].items()})
     functions = {name: _tuning(tuning) for name, tuning in value["functions"].items()}
-    return Choice(value["weights"], clones, options, _tuning(value["tuning"]), functions, value["place"])
+    versions = tuple(
+        Version(v["function"], tuple((at, n) for at, n in v["values"]), tuple(v["words"]), v["calls"], v["total"])
+        for v in value["versions"]
+    )
+    tuning = _tuning(value["tuning"])
+    return Choice(value["weights"], clones, options, tuning, functions, value["place"], versions, value["inline_all"])
 
 
 def _tuning(value: Mapping[str, Any]) -> Tuning:
