@@ -15,12 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bareflow.compile.choose import Program as Choosable
 from bareflow.compile.cpu import Target, required_features, target_by_name
 from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.leave_out import leave_out
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
 from bareflow.errors import LinkError
-from bareflow.image.recipe import Recipe
+from bareflow.image.recipe import LEAVE_OUT, Recipe
 from bareflow.layouts.snapshot import TIER
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.contents import Function
@@ -103,8 +105,12 @@ def freeze(
     say(f"optimising {recipe.name}")
     evidence: dict[str, Any] = {}
     if profile is not None or trials is not None:
-        chosen = choose(program_of(bitcode, target, profile), trials, progress=say)
+        whole = program_of(bitcode, target, profile)
+        lean, names = leave_out(whole) if recipe.never_called == LEAVE_OUT else (whole, ())
+        chosen = choose(lean, trials, progress=say)
         code, order, evidence = chosen.code, chosen.order, explain(chosen, profile)
+        if names:
+            evidence["left_out"] = {"functions": list(names), **saved_bytes(whole, chosen, recipe.name)}
     else:
         code = compile_program(bitcode, tier=tier, target=target, options=options, cold=cold)
     say(f"linking {recipe.name}")
@@ -145,6 +151,19 @@ def with_counts(functions: Sequence[Function], profile: Profile) -> tuple[Functi
         cycles = next((value for value in reversed(timed) if value is not None), 0.0)
         counted.append(replace(function, call_count=seen.all_calls, average_cycles=cycles))
     return tuple(counted)
+
+
+def saved_bytes(whole: Choosable, chosen: Chosen, name: str) -> dict[str, int]:
+    """What leaving functions out brings: bytes of the segments with them and without them.
+
+    Raises:
+        CompileError, LinkError: the program does not compile with them.
+    """
+    without, with_them = (
+        sum(len(segment.data) for segment in link_frozen([code], name=name, order=chosen.order).segments)
+        for code in (chosen.code, whole.compile(chosen.choice))
+    )
+    return {"bytes": without, "bytes_with_them": with_them, "bytes_saved": with_them - without}
 
 
 def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from io import BytesIO
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from bareflow.compile.leave_out import HANDLER as LEFT_OUT
 from bareflow.snapshot.link import LinkedProgram
 
 SYSCALL = b"\x0f\x05"
@@ -53,7 +54,9 @@ def features_needed(program: LinkedProgram) -> frozenset[str]:
         program: linked, with its symbols.
     """
     own = [
-        function.name for function in program.functions if SYSCALL in _code(program, function.address, function.size)
+        function.name
+        for function in program.functions
+        if SYSCALL in _code(program, function.address, function.size) and not function.name.startswith(LEFT_OUT)
     ]
     symbols = _symbols(program.elf)
     if own or symbols & ANY_CALL:
