@@ -20,6 +20,8 @@ from bareflow.snapshot.link import LinkedProgram
 
 Progress = Callable[[str], None]
 
+OPTIONS = ("framebuffer", "vga", "acpi", "power_off", "reset", "virtio", "virtio_mmio")  # of the kernel, for machines
+
 MEMORY_LIMIT = 32 << 20  # bytes of an image that a PVH machine loads whole; of larger ones files come from virtio-blk
 
 
@@ -33,6 +35,7 @@ class BuildReport:
         payload_bytes: boot sector, stage 2, kernel and snapshot together, real bytes.
         parts: (name, bytes) of each.
         frozen: the program on it.
+        features: of its kernel.
     """
 
     image: Path
@@ -40,6 +43,7 @@ class BuildReport:
     payload_bytes: int
     parts: tuple[tuple[str, int], ...]
     frozen: Frozen
+    features: frozenset[str] = frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """The report for `--json`."""
@@ -48,6 +52,7 @@ class BuildReport:
             "size_bytes": self.size_bytes,
             "payload_bytes": self.payload_bytes,
             "parts": dict(self.parts),
+            "kernel_features": sorted(self.features),
             "cpu": self.frozen.target.name,
             "targets": [
                 {"cpu": each.target.name, "build_id": each.program.build_id.hex(), "bytes": len(each.snapshot)}
@@ -96,7 +101,7 @@ def build_image(
         image_size=recipe.image_size,
     )
     report = pack_image(contents, out, _percent(say))
-    return _report(report, program)
+    return _report(report, program, features)
 
 
 def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
@@ -110,7 +115,26 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
             features |= {"virtio", "virtio_mmio"}  # it may not be loaded whole; everything else has its disk in memory
         if "uefi" in recipe.boot:  # for real machines, which may have no serial port
             features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
+    if recipe.at_end != "halt":
+        features |= {recipe.at_end.replace("-", "_")}
     return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
+
+
+def option_costs(features: frozenset[str]) -> dict[str, int]:
+    """Return what each machine option among these features costs: bytes by which KERNEL.BIN is smaller without it.
+
+    Each is a kernel of its own, built once and kept in the cache.
+
+    Raises:
+        CompileError, LinkError: as `build_kernel`.
+    """
+    size = len(build_kernel(features).binary)
+    needs_it = {"virtio": {"virtio_mmio"}}
+    return {
+        name: size - len(build_kernel(features - {name} - needs_it.get(name, set())).binary)
+        for name in OPTIONS
+        if name in features
+    }
 
 
 def _percent(say: Progress) -> Callable[[str, int, int], None]:
@@ -126,11 +150,12 @@ def _percent(say: Progress) -> Callable[[str, int, int], None]:
     return tell
 
 
-def _report(report: ImageReport, program: Frozen) -> BuildReport:
+def _report(report: ImageReport, program: Frozen, features: frozenset[str]) -> BuildReport:
     return BuildReport(
         image=report.image,
         size_bytes=report.size_bytes,
         payload_bytes=report.payload_bytes,
         parts=tuple((part.name, part.size) for part in report.parts),
         frozen=program,
+        features=features,
     )

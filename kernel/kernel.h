@@ -111,6 +111,10 @@ extern union wire_payload {
     struct started_record started;
     struct text_mark mark;
     struct {
+        struct text_mark mark;
+        uint8_t bytes[240];
+    } text;
+    struct {
         struct trap_record record;
         uint64_t words[TRAP_STACK_WORDS];
     } trap;
@@ -138,6 +142,19 @@ int virtio_read(uint64_t lba, uint32_t count, void *buffer);
 /* virtio_mmio.c */
 uint16_t virtio_mmio_init(uint64_t physical);
 void virtio_mmio_notify(void);
+
+/* acpi.c: the firmware's tables */
+struct acpi_table {
+    char signature[4];
+    uint32_t length;
+    uint8_t rest[28];
+};
+const struct acpi_table *
+acpi_table_at(uint64_t physical); /* null unless below 4 GiB and its bytes add up to 0 */
+const struct acpi_table *acpi_find(const char *signature); /* null: not there */
+
+/* power.c: what follows a workload's end; comes back where the machine cannot */
+void power_end(void);
 
 /* acpi.c, framebuffer.c, vga.c: machines without a serial port where a PC has it; each may find nothing */
 #ifdef CONFIG_ACPI

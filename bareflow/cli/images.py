@@ -117,10 +117,21 @@ def build_image(
     recipe = recipe if given is None else replace(recipe, arguments=given)
     recipe = recipe if cpu is None else with_cpu(recipe, cpu)
     report = built(recipe, Path(out) if out else output_folder() / f"{recipe.name}.img")
+    document = {**report.as_dict(), "options": costs_of(report)}
     if json:
-        emit_json(report.as_dict())
+        emit_json(document)
         return
-    people().print(parts_table(report.as_dict()))
+    people().print(parts_table(document))
+
+
+def costs_of(report: BuildReport) -> dict[str, int]:
+    """Bytes of the kernel by machine option; the first time a kernel is asked it takes a second an option."""
+    from bareflow.build import option_costs
+    from bareflow.cli.progress import steps
+
+    with steps() as on_step:
+        on_step("measuring what the kernel's options cost")
+        return option_costs(report.features)
 
 
 def with_model(recipe: Recipe, model: Path) -> Recipe:
@@ -149,8 +160,12 @@ def parts_table(document: dict[str, Any]) -> Any:
     table = Table(title=f"payload of {Path(document['image']).name}", title_justify="left")
     table.add_column("part")
     table.add_column("bytes", justify="right")
+    options = document.get("options", {})
     for name, size in document["parts"].items():
         table.add_row(name, f"{size:,}")
+        if name == "kernel":
+            for option, cost in options.items():
+                table.add_row(f"  of it {option}", f"{cost:,}")
     table.add_section()
     table.add_row("payload", f"{document['payload_bytes']:,}")
     return table

@@ -68,7 +68,7 @@ KERNEL_FEATURES = {
     "virtio_mmio": "the same without PCI: microvm and Firecracker; needs virtio",
     "framebuffer": "the console on the screen too, where UEFI leaves a framebuffer",
     "vga": "the console on the screen too, where a BIOS leaves VGA text",
-    "acpi": "the console on the serial port that ACPI's SPCR table names",
+    "acpi": "the console on the serial port that ACPI's SPCR or DBG2 table names",
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",
     "process": "identity, signals, limits: what larger programs ask at start",

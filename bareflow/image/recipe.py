@@ -20,6 +20,7 @@ from bareflow.toolchain import data_root
 PAGE = 4096
 BASE = "base"
 WAYS_IN = ("bios", "pvh", "uefi")
+AT_END = ("halt", "power-off", "reset")
 KEEP, LEAVE_OUT = "keep", "leave-out"
 
 
@@ -64,6 +65,7 @@ class Recipe:
         cpu: LLVM's name of a CPU or level, or "native".
         targets: CPUs that are frozen for side by side; none: for `cpu` alone.
         features: parts of the kernel, names of `KERNEL_FEATURES`; None: those that the program's symbols ask for.
+        at_end: what a machine without QEMU's debug-exit device does when the workload has ended, one of `AT_END`.
         never_called: what becomes of functions that the profile never saw called: `KEEP` or `LEAVE_OUT`.
     """
 
@@ -80,6 +82,7 @@ class Recipe:
     cpu: str
     features: frozenset[str] | None
     grow: Grow
+    at_end: str = "halt"
     targets: tuple[str, ...] = ()
     never_called: str = KEEP
 
@@ -138,6 +141,7 @@ SCHEMA: dict[str, dict[str, Rule]] = {
     },
     "kernel": {
         "features": (lambda v: v in ("auto", "all") or _is_texts(v), 'must be "auto", "all" or a list of strings'),
+        "at_end": (lambda v: v in AT_END, f"must be one of {', '.join(AT_END)}"),
     },
     "freeze": {
         "never_called": (lambda v: v in {KEEP, LEAVE_OUT}, f'must be "{KEEP}" or "{LEAVE_OUT}"'),
@@ -272,6 +276,7 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         boot=frozenset(table["image"]["boot"]),
         cpu=machine["cpu"],
         features=_features(path, table["kernel"]["features"]),
+        at_end=table["kernel"]["at_end"],
         grow=Grow(
             tuple(grow["thresholds"]),
             grow["interpreter_threshold"],

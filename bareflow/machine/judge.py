@@ -33,7 +33,13 @@ class Verdict:
 
 
 def judge(
-    end: MachineEnd, final: Mapping[str, Any] | None, trap: TrapReport | None, *, words: str, kernel_was_there: bool
+    end: MachineEnd,
+    final: Mapping[str, Any] | None,
+    trap: TrapReport | None,
+    *,
+    words: str,
+    kernel_was_there: bool,
+    powers_off: bool = False,
 ) -> Verdict:
     """Say how a guest ended.
 
@@ -43,9 +49,12 @@ def judge(
         trap: the trap record, if one came.
         words: the last line that the kernel or the loader itself said.
         kernel_was_there: whether the kernel had begun to speak.
+        powers_off: the machine has no debug-exit, so a guest's end is to switch it off.
     """
     if end.kind == "exit" and end.status is not None:
         return _judge_exit(end.status, final, trap, words)
+    if powers_off and end.kind == "power-off" and final and GUEST_VERDICT.name_of(final["verdict"]) == EXITED:
+        return _believed(EXITED, int(final["status"]), trap, words)
     where = "" if kernel_was_there else " The kernel had not been reached."
     return _verdict(_BY_KIND.get(end.kind, "no-verdict"), end.reason + where, _status(final))
 

@@ -136,7 +136,14 @@ def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResul
     build_id = bytes(kernel.started.get("build_id", b""))
     trap, frames = _backtraces(kernel.trap, end, machine.spec, build_id)
     words = last_words(text.kernel)
-    verdict = judge(end, kernel.final, trap, words=words, kernel_was_there=kernel.console.marked)
+    verdict = judge(
+        end,
+        kernel.final,
+        trap,
+        words=words,
+        kernel_was_there=kernel.console.marked,
+        powers_off=not machine.spec.debug_exit,
+    )
     last = kernel.final or kernel.started
     return GuestResult(
         verdict=verdict.name,

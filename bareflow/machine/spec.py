@@ -52,6 +52,7 @@ class MachineSpec:
         port: a virtio-serial port besides the two UARTs, for a guest whose wire is to be fast; not for microvm.
         writable: let the guest change the image; otherwise its writes are forgotten when it ends.
         gdb: start stopped, with gdb's stub open.
+        debug_exit: with QEMU's isa-debug-exit, by which a guest ends it at once; real machines have none.
         timeout_s: seconds after which the run is over; none is no limit.
         stall_s: seconds without output and without any change of a register that count as a hang.
         extra: further QEMU arguments, last on the line.
@@ -69,9 +70,10 @@ class MachineSpec:
     drive: str = "auto"
     args: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
-    writable: bool = False
     port: bool = False
+    writable: bool = False
     gdb: bool = False
+    debug_exit: bool = True
     timeout_s: float | None = 120.0
     stall_s: float = 10.0
     extra: tuple[str, ...] = ()
@@ -111,18 +113,18 @@ class Links:
     Args:
         console: COM1's character device.
         wire: COM2's.
+        port: the virtio-serial port's, for a machine that has one.
         monitor: QMP's; none leaves the machine without a monitor, and running from the start.
         args_file: the file with the workload's arguments.
-        port: the virtio-serial port's, for a machine that has one.
         gdb: where gdb's stub listens, as `-gdb` takes it.
         uefi: the file of UEFI's code, for a machine that has it.
     """
 
     console: str = "stdio"
     wire: str = "null"
+    port: str = "null"
     monitor: str | None = None
     args_file: Path | None = None
-    port: str = "null"
     gdb: str | None = None
     uefi: Path | None = None
 
@@ -144,13 +146,14 @@ def qemu_command(
         "-action", "reboot=shutdown,shutdown=pause,panic=pause",
         "-chardev", f"{links.console},id=com1", "-device", "isa-serial,chardev=com1,index=0",
         "-chardev", f"{links.wire},id=com2", "-device", "isa-serial,chardev=com2,index=1",
-        "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
     ]
     # fmt: on
-    command += _disk(spec)
+    if spec.debug_exit:
+        command += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
     if spec.port:
         command += ["-chardev", f"{links.port},id=port", "-device", "virtio-serial-pci,max_ports=2"]
         command += ["-device", "virtserialport,chardev=port,nr=1"]  # 0 is for a console
+    command += _disk(spec)
     if links.uefi is not None:
         command += ["-drive", f"if=pflash,format=raw,readonly=on,file={_quoted(links.uefi)}"]
     if spec.firmware == "pvh":

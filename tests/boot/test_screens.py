@@ -111,11 +111,41 @@ def spcr(port):
     return bytes(4) + struct.pack("<BBBBQ", 1, 8, 0, 1, port) + bytes(28)
 
 
-def test_the_console_is_where_acpi_has_it(image, boot, tmp_path):
-    (tmp_path / "spcr").write_bytes(spcr(COM3))
+def dbg2(port, subtype):
+    """ACPI's debug port table with two devices, likewise: a USB one, and a UART."""
+    registers = struct.pack("<BBBBQ", 1, 8, 0, 1, port)
+    sizes = struct.pack("<I", 8)
+
+    def device(kind, subtype):
+        head = struct.pack("<BHBHHHHHHHHH", 1, 40, 1, 2, 38, 0, 0, kind, subtype, 0, 22, 34)
+        return head + registers + sizes + b".\0"
+
+    return struct.pack("<II", 44, 2) + device(0x8002, 0) + device(0x8000, subtype)
+
+
+@pytest.mark.parametrize(("table", "data"), [("SPCR", spcr(COM3)), ("DBG2", dbg2(COM3, 0)), ("DBG2", dbg2(COM3, 0x12))])
+def test_the_console_is_where_acpi_has_it(image, boot, tmp_path, table, data):
+    (tmp_path / "table").write_bytes(data)
     third = f"isa-serial,chardev=com3,index=2,iobase={COM3:#x}"
-    table = ("-acpitable", f"sig=SPCR,data={tmp_path / 'spcr'}")
+    table = ("-acpitable", f"sig={table},data={tmp_path / 'table'}")
     port = ("-chardev", f"file,id=com3,path={tmp_path / 'text'}", "-device", third)
     result = boot(image, firmware="pvh", extra=(*table, *port), args=("screen", "at once"))
     assert (tmp_path / "text").read_bytes().endswith("\n".join([*LINES, ""]).encode()), result.explain()
     assert b"the end" not in result.transcript
+
+
+@pytest.mark.parametrize(
+    ("table", "data"),
+    [
+        ("SPCR", spcr(COM3)[:12]),  # cut short
+        ("SPCR", spcr(1 << 32)),  # no I/O port
+        ("DBG2", dbg2(COM3, 3)),  # no 16550
+        ("DBG2", dbg2(COM3, 0)[:60]),
+        ("DBG2", struct.pack("<II", 0xFFFFFFF0, 7)),
+    ],
+)
+def test_a_table_that_names_no_uart_changes_nothing(image, boot, tmp_path, table, data):
+    (tmp_path / "table").write_bytes(data)
+    extra = ("-acpitable", f"sig={table},data={tmp_path / 'table'}")
+    result = boot(image, firmware="pvh", extra=extra, args=("screen", "at once"))
+    assert b"the end" in result.transcript, result.explain()

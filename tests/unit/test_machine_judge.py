@@ -62,6 +62,15 @@ def test_a_record_does_not_hide_how_the_machine_ended(kind: str, name: str):
     assert (verdict.name, verdict.exit_status) == (name, HOST_STATUS[name])
 
 
+def test_a_machine_without_debug_exit_may_end_by_switching_itself_off():
+    end = MachineEnd("power-off", "It did.")
+    verdict = judge(end, final("exited"), None, words="", kernel_was_there=True, powers_off=True)
+    assert verdict.name == "exited"
+    for record in (None, final("trapped")):
+        verdict = judge(end, record, None, words="", kernel_was_there=True, powers_off=True)
+        assert verdict.name == "no-verdict"
+
+
 def test_a_kernel_that_was_never_reached_is_mentioned():
     assert (
         "not been reached"
