@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 from bareflow.compile.choose import Program
 from bareflow.compile.pool import CompilePool
-from bareflow.compile.specialise import Clone
 from bareflow.compile.tiers import ObjectCode, Options
 from bareflow.compile.variants import (
     PLACES,
@@ -23,7 +22,6 @@ from bareflow.compile.variants import (
     Change,
     Choice,
     Tuning,
-    clone_sets,
     module_options,
     tunings,
 )
@@ -31,6 +29,7 @@ from bareflow.errors import BareFlowError
 from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import link_executable
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
+from bareflow.trials.special import take_special
 
 # Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
 ROUNDS = ((0.12, (3, 9, 11)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
@@ -87,14 +86,18 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class _Built:
+class Built:
+    """A choice, its object and its executable."""
+
     choice: Choice
     code: ObjectCode
     path: Path
 
 
 @dataclass
-class _Search:
+class Search:
+    """A search in progress: what it runs, what it has found, how long it may go on."""
+
     program: Program
     load: Workload
     settings: Settings
@@ -109,7 +112,7 @@ class _Search:
     findings: list[Finding] = field(default_factory=list)
     known: dict[tuple[bytes, tuple[str, ...]], Path] = field(default_factory=dict)
 
-    def build(self, choice: Choice) -> _Built:
+    def build(self, choice: Choice) -> Built:
         """Compile and link; equal objects share an executable."""
         code = self.program.compile(choice, self.pool, deadline_s=self.deadline_s)
         self.deadline_s = self.deadline_s or 3.0 + PATIENCE * code.compile_ms / 1000
@@ -120,9 +123,9 @@ class _Search:
             name = self.program.bitcode.name
             link_executable([code.data], path, name=name, runtime="trial", order=order)
             self.known[code.data, order] = path
-        return _Built(choice, code, path)
+        return Built(choice, code, path)
 
-    def try_build(self, name: str, choice: Choice, base: _Built) -> _Built | None:
+    def try_build(self, name: str, choice: Choice, base: Built) -> Built | None:
         """Build a candidate and check its output; None, with a finding, if it is not worth measuring."""
         verdict = ""
         try:
@@ -140,7 +143,7 @@ class _Search:
             return None
         return built
 
-    def measure(self, candidates: dict[str, _Built], base: _Built, rounds: int) -> dict[str, Ratio]:
+    def measure(self, candidates: dict[str, Built], base: Built, rounds: int) -> dict[str, Ratio]:
         """Ratios against a base."""
         paths = {"base": base.path, **{name: built.path for name, built in candidates.items()}}
         return compare(paths, "base", self.load, rounds=rounds, runs=self.runs, seed=self.settings.seed)
@@ -155,14 +158,18 @@ class _Search:
         """Whether the time is over."""
         return time.monotonic() > self.until
 
+    def no_time(self, name: str) -> None:
+        """Say of a candidate that it was not tried."""
+        self.findings.append(Finding(name, None, "no time"))
+
     def affordable(self) -> int:
         """How many candidates can be screened in the time that is left; the likelier ones come first."""
         each = BUILD_S + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
         return max(int(SCREEN_SHARE * (self.until - time.monotonic()) / each), 0)
 
-    def screen(self, candidates: Sequence[Candidate], base: _Built) -> list[tuple[Candidate, Ratio]]:
+    def screen(self, candidates: Sequence[Candidate], base: Built) -> list[tuple[Candidate, Ratio]]:
         """The candidates that look faster than a base, best first."""
-        built: dict[str, _Built] = {}
+        built: dict[str, Built] = {}
         by_name = {candidate.name: candidate for candidate in candidates}
         seen: set[Path] = set()
         most = self.affordable()
@@ -184,7 +191,7 @@ class _Search:
         chosen = [name for name in ratios if ratios[name].median < PROMISING]
         return [(by_name[name], ratios[name]) for name in sorted(chosen, key=lambda name: ratios[name].median)]
 
-    def take(self, candidates: Sequence[Candidate], base: _Built) -> _Built:
+    def take(self, candidates: Sequence[Candidate], base: Built) -> Built:
         """Add what is faster, one after the other, each decided on top of what was taken before."""
         kinds: set[str] = set()
         for candidate in candidates:
@@ -232,15 +239,14 @@ def search(
     settings = settings or Settings()
     started = time.monotonic()
     with TemporaryDirectory(prefix="bareflow-") as temporary, CompilePool(1) as pool:
-        run = _Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
+        run = Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
         plain = run.build(PLAIN)
         run.expected = run_plain(plain.path, load)
         once = run.once_s = time_main(plain.path, load, 1)
         run.runs = runs_for(once)
         best = plain
         if once > TOO_SHORT_S:
-            if specialise:
-                best = _take_clones(run, best)
+            best = take_special(run, best, specialise=specialise)
             if weights and program.heat.hottest():
                 best = run.take([Candidate("profile weights", lambda c: replace(c, weights=True), "weights")], best)
             best = run.take([one for one, _ in run.screen(_general(program), best)], best)
@@ -253,26 +259,6 @@ def search(
             if not gain.faster(settings.margin):
                 best, gain = plain, None
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
-
-
-def _take_clones(run: _Search, base: _Built) -> _Built:
-    """For each function: which clones pay by themselves, then all of these together; half of the time at most."""
-    half = run.until - run.settings.budget_s / 2
-    for name, clones in clone_sets(run.program.proposed).items():
-        if time.monotonic() > half:
-            run.findings.append(Finding(f"copies of {name}", None, "no time"))
-            continue
-        single = [Candidate(clone.name, _adding((clone,)), clone.name) for clone in clones]
-        good = {candidate.name: found for candidate, found in run.screen(single, base)}
-        kept = tuple(clone for clone in clones if clone.name in good)
-        if kept:
-            together = Candidate(f"copies of {name}", _adding(kept), f"copies of {name}")
-            base = run.take([together], base)
-    return base
-
-
-def _adding(clones: tuple[Clone, ...]) -> Change:
-    return lambda choice: replace(choice, clones=(*choice.clones, *clones))
 
 
 def _placed(place: str) -> Change:

@@ -1,0 +1,103 @@
+"""Trials of special cases: clones for arguments, versions for what a program reads, inlining against the source's wish.
+
+Each is judged by itself first; together they have to be faster again. A comparison pays most where it stands in the
+caller, outside of its loop, so clones and versions are first tried with every function open to inlining.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from bareflow.compile.specialise import Clone
+from bareflow.compile.variants import Candidate, Change, Choice, clone_sets
+from bareflow.compile.versions import Version
+
+if TYPE_CHECKING:
+    from bareflow.trials.search import Built, Search
+
+OPEN = "noinline of the source ignored"
+SHARE = 0.6  # of all time, at most
+
+
+def take_special(run: Search, base: Built, *, specialise: bool = True) -> Built:
+    """Find the special cases that pay.
+
+    Args:
+        run: the search.
+        base: what they are built upon.
+        specialise: allow clones and versions.
+    """
+    until = run.until - (1 - SHARE) * run.settings.budget_s
+    opened = None
+    if " noinline " in run.program.text:
+        opened = run.try_build(OPEN, replace(base.choice, inline_all=True), base)
+    if opened is None:
+        return _take_both(run, base, until) if specialise else base
+    best = _take_both(run, opened, until) if specialise else opened
+    if best is not opened:
+        kept = Candidate("noinline of the source kept", lambda choice: replace(choice, inline_all=False), OPEN)
+        return run.take([kept], best)
+    best = run.take([Candidate(OPEN, lambda choice: replace(choice, inline_all=True), OPEN)], base)
+    return _take_both(run, base, until) if best is base and specialise else best
+
+
+def _take_both(run: Search, base: Built, until: float) -> Built:
+    return _take_versions(run, _take_clones(run, base, until), until)
+
+
+def _take_clones(run: Search, base: Built, until: float) -> Built:
+    """For each function: which clones pay by themselves, then all of these together."""
+    for name, clones in clone_sets(run.program.proposed).items():
+        if time.monotonic() > until:
+            run.no_time(f"copies of {name}")
+            continue
+        single = [Candidate(clone.name, _adding((clone,)), clone.name) for clone in clones]
+        good = {candidate.name for candidate, _ in run.screen(single, base)}
+        kept = tuple(clone for clone in clones if clone.name in good)
+        if kept:
+            together = Candidate(f"copies of {name}", _adding(kept), f"copies of {name}")
+            base = run.take([together], base)
+    return base
+
+
+def _adding(clones: tuple[Clone, ...]) -> Change:
+    return lambda choice: replace(choice, clones=(*choice.clones, *clones))
+
+
+def _take_versions(run: Search, base: Built, until: float) -> Built:
+    """For each function: the value that pays most, then others on top of it as long as they pay too.
+
+    Behind the version for all of them stands one for the first alone: the others may change in the next run.
+    """
+    by_function: dict[str, list[Version]] = {}
+    for version in run.program.proposed_versions:
+        by_function.setdefault(version.function, []).append(version)
+    for name, versions in by_function.items():
+        if time.monotonic() > until:
+            run.no_time(f"versions of {name}")
+            continue
+        by_name = {version.name: version for version in versions}
+        single = [Candidate(version.name, _versions_of(name, (version,)), name) for version in versions]
+        kept: tuple[Version, ...] = ()
+        for candidate, _ in run.screen(single, base):
+            wanted = (*kept, by_name[candidate.name])
+            together = reduce(Version.__or__, wanted)
+            chain = (together, wanted[0]) if kept else wanted
+            better = run.take([Candidate(together.name, _versions_of(name, chain), name)], base)
+            if better is not base:
+                base, kept = better, wanted
+    return base
+
+
+def _versions_of(name: str, chain: tuple[Version, ...]) -> Callable[[Choice], Choice]:
+    """Replace the versions of one function."""
+
+    def change(choice: Choice) -> Choice:
+        others = tuple(one for one in choice.versions if one.function != name)
+        return replace(choice, versions=(*others, *chain))
+
+    return change
