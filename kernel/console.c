@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Text for people on COM1. Marks on the wire tell a host which bytes were not the workload's standard output.
  */
-#include "kernel.h"
+#include "grow.h"
 #include "x86.h"
 
 #define END_OF_INPUT 4 /* Ctrl-D */
@@ -18,7 +18,7 @@ void console_init(void) {
 }
 
 void console_flush(void) {
-    if (!mark.length)
+    if (!mark.length || ONE_PORT)
         return;
     wire_payload->mark = mark;
     wire_send(FRAME_TEXT_MARK, sizeof mark);
@@ -37,6 +37,7 @@ void console_write(const void *bytes, size_t count, unsigned stream) {
         serial_put(boot.com1, next, 1); /* may fault, and then nothing is counted that was not written */
         framebuffer_put(*next);
         vga_put(*next);
+        text_keep(*next, stream);
         written++;
         mark.length += stream != TEXT_STDOUT;
     }
@@ -54,6 +55,8 @@ bool console_ready(void) {
 int64_t console_read(uint8_t *bytes, uint64_t count) {
     uint64_t done = 0;
     console_flush();
+    if (ONE_PORT)
+        return 0; /* it brings no input */
     while (count && !console_ready())
         pause();
     for (; done < count && console_ready(); done++) {

@@ -106,6 +106,10 @@ int64_t sys_openat(uint64_t folder, const char *path, uint64_t flags) {
 
 int64_t sys_pread64(uint64_t fd, void *bytes, uint64_t count, uint64_t offset) {
     struct description *const d = description_of(fd);
+#ifdef CONFIG_GROW
+    if (d && (d->kind == WIRE || d->kind == PORT))
+        return text_read(bytes, count, offset);
+#endif
     if (d && d->kind < FILE)
         return -ESPIPE;
     if ((int64_t)offset < 0)

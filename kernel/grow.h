@@ -29,7 +29,7 @@ bool ioapic_route(unsigned line,
                   unsigned vector); /* an ISA interrupt to this processor; false: it cannot be */
 
 /* tty.c */
-#define TTY_LINE 3 /* COM2's */
+#define TTY_LINE (boot.com2 & 0x100 ? 4 : 3) /* as PCs have it: COM1's, COM2's */
 bool tty_named(const char *path);
 void tty_open(void);
 void tty_interrupts_on(void);
@@ -39,6 +39,13 @@ void tty_announce(bool on); /* SIGIO when a frame has come */
 int64_t tty_read(uint8_t *bytes, uint64_t count);
 int64_t tty_write(const uint8_t *bytes, uint64_t count);
 void tty_break(void); /* ends the frame that the workload has begun, so that one of ours can follow */
+
+/* text.c. Without a console of its own, text is within frames. */
+#define ONE_PORT (!boot.com1)
+void text_wanted(void);                        /* there is no other way for it */
+void text_keep(uint8_t byte, unsigned stream); /* may send what the agent has not taken for too long */
+void text_send(void); /* the guest ends: whatever may not have arrived, and the end */
+int64_t text_read(uint8_t *bytes, uint64_t count, uint64_t offset);
 
 /* vport.c */
 bool vport_named(const char *path);
@@ -54,6 +61,14 @@ static inline void timer_pause(bool paused) {
 }
 
 static inline void tty_break(void) {}
+
+#define ONE_PORT false
+
+static inline void text_keep(uint8_t byte, unsigned stream) {
+    (void)byte, (void)stream;
+}
+
+static inline void text_send(void) {}
 #endif
 #endif
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* 16550 UARTs, polled. The line status is read before every byte: QEMU and real ports alike drop what comes
  * too early. Source: National Semiconductor PC16550D data sheet. */
-#include "kernel.h"
+#include "grow.h"
 #include "x86.h"
 
 enum { DATA, INTERRUPTS, FIFO, LINE_CONTROL, MODEM_CONTROL, LINE_STATUS, SCRATCH = 7 };
@@ -33,6 +33,15 @@ static uint16_t uart_init(uint16_t port) {
 void serial_init(void) {
     boot.com1 = uart_init(boot.com1);
     boot.com2 = uart_init(boot.com2);
+#ifdef CONFIG_GROW
+#ifndef CONFIG_ONE_PORT
+    if (boot.com2)
+        return;
+#endif
+    boot.com2 = boot.com1; /* frames, and text within them */
+    boot.com1 = 0;
+    text_wanted();
+#endif
 }
 
 void serial_put(uint16_t port, const void *bytes, size_t count) {

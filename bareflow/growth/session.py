@@ -381,7 +381,7 @@ class GrowthSession:
         self.decoder.add_event(
             Event(
                 boot=self._boot,
-                at_us=round((up.at_ms - up.hot_to_published_ms) * 1000),
+                at_us=max(0, round((up.at_ms - up.hot_to_published_ms) * 1000)),  # it may have been hot before we came
                 function=up.function,
                 before=up.before,
                 after=up.after,

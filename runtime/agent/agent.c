@@ -16,6 +16,7 @@
 #define PLACES 128
 #define PLACES_IN_MESSAGE 64
 #define TIMES_IN_MESSAGE 32
+#define TEXT_IN_MESSAGE 496
 #define SLOW_TICK                                                                                            \
     8 /* times as long a tick when nothing happens: every tick costs the workload some microseconds */
 #define IDLE_TICKS 50   /* ticks without a message until nothing happens */
@@ -30,6 +31,8 @@ static uint32_t places_in, places_out;
 static uint64_t ticks, ticks_missed, places_dropped;
 static uint32_t greeted;                             /* the host incarnation that knows us */
 static uint32_t collecting, collect_at, collect_all; /* a round of counts under way */
+static uint32_t telling;                             /* the host incarnation that wants the console's text */
+static uint64_t text_at;                             /* from where on */
 static struct bf_seen seen;                          /* how far it has come with what the interpreter saw */
 static uint64_t polled_tsc;
 static uint32_t
@@ -185,6 +188,11 @@ static void collect_order(const struct collect_order *order) {
     begin_round(order->flags & COLLECT_ALL);
 }
 
+static void text_order(const struct text_order *order) {
+    telling = wire.peer;
+    text_at = order->offset;
+}
+
 static void receive(void *context, uint16_t type, const uint8_t *payload, uint32_t length) {
     (void)context;
     if (type != GROWTH_COLLECT)
@@ -193,6 +201,7 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
         struct publish_order publish;
         struct arm_order arm;
         struct collect_order collect;
+        struct text_order text;
     } order;
     copy(&order, payload, length < sizeof order ? length : sizeof order);
     if (type == GROWTH_CODE)
@@ -203,6 +212,8 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
         arm_order(&order.arm);
     else if (type == GROWTH_COLLECT && length >= sizeof order.collect)
         collect_order(&order.collect);
+    else if (type == GROWTH_TEXT && length >= sizeof order.text)
+        text_order(&order.text);
 }
 
 /* ---- reports ---- */
@@ -249,6 +260,24 @@ static void send_places(uint32_t least) {
             message[n++] = places[places_out++ % PLACES];
         bf_wire_send(&wire, GROWTH_PLACES, message, n * sizeof message[0]);
     }
+}
+
+/* Whether the host has all text that there is. */
+static int send_text(void) {
+    struct {
+        struct text_mark mark;
+        uint8_t bytes[TEXT_IN_MESSAGE];
+    } message;
+    while (telling && telling == wire.peer) {
+        if (queued() > BEFORE_COUNTS)
+            return 0;
+        size_t n = bf_port_text(&message, sizeof message, text_at);
+        if (n <= sizeof message.mark)
+            break;
+        text_at = message.mark.offset + message.mark.length;
+        bf_wire_send(&wire, FRAME_TEXT, &message, (uint32_t)n);
+    }
+    return 1;
 }
 
 static void send_counts(uint32_t function) {
@@ -304,6 +333,7 @@ static void report(void) {
     if (greeted != wire.peer)
         greet();
     send_hot();
+    send_text();
     send_samples(TIMES_IN_MESSAGE);
     send_places(PLACES_IN_MESSAGE);
     if (collecting)
@@ -366,6 +396,9 @@ static void tick(uint64_t interrupted) {
 }
 
 extern char **__environ;
+/* musl: writes what stdio still holds, as exit does behind the last destructor; nothing where stdio is not
+ * used. */
+extern void __stdio_exit(void) __attribute__((weak, visibility("hidden")));
 
 __attribute__((constructor(101))) static void start(void) {
     uint64_t here = (uint64_t)__builtin_frame_address(0);
@@ -429,8 +462,13 @@ __attribute__((destructor(101))) static void stop(void) {
     farewell(introduced); /* a short program may be done before the host has said its first word */
     if (!wire.peer)
         return;
+    if (__stdio_exit)
+        __stdio_exit();
     begin_round(1);
     farewell(all_collected);
+    farewell(send_text);
     send_round_end(GROWTH_ENDED);
     farewell(all_sent);
+    if (telling && all_sent())
+        bf_port_text(0, 0, text_at);
 }
