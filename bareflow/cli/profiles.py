@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bareflow.cli.task import emit_json, people, positive, task
+from bareflow.cli.images import show_text
+from bareflow.cli.ports import HELP_BAUD, HELP_PORT, HELP_WAIT, chosen_port, stop_by_signal, teller
+from bareflow.cli.task import emit_json, people, task
 from bareflow.errors import UsageError, WireError
 
 if TYPE_CHECKING:
@@ -138,13 +139,15 @@ def tell(facts: dict[str, Any], words: str, *, as_json: bool) -> None:
 
 @task(
     help={
-        "port": "socket://HOST:PORT, unix:PATH, a serial device, a pseudo-terminal or a socket",
-        "baud": "of a serial device",
+        "port": HELP_PORT,
+        "baud": HELP_BAUD,
+        "wait": HELP_WAIT,
         "out": "the profile to write; one of the same program that is there is merged into",
         "timeout-s": "seconds after which collecting ends (until the guest's last word)",
         "names": "the names of the program's functions, where another machine has built it",
         "cpu": "noted in the profile",
-    }
+    },
+    optional=("port",),
 )
 def collect(
     _context: Any,
@@ -152,6 +155,7 @@ def collect(
     baud: int = 115200,
     out: str = "profile.bin",
     timeout_s: float = 0.0,
+    wait: bool = False,
     names: str | None = None,
     cpu: str = "",
     json: bool = False,
@@ -163,15 +167,13 @@ def collect(
 
     if port is None:
         raise UsageError("no port was named.", "Usage: ./inv collect --port socket://HOST:PORT | PATH")
-    positive("--baud", baud)
     if timeout_s < 0:
         raise UsageError(f"--timeout-s must not be below 0, but is {timeout_s}.", "0 is no limit.")
-    collected = asyncio.run(_collect(port, collector_of(names, cpu), baud, timeout_s or None))
+    where = chosen_port(port, baud)
+    reading = Reading(where, baud, timeout_s or None, wait=wait, on_text=None if json else show_text)
+    collected = asyncio.run(reading.collect(collector_of(names, cpu)))
     if not collected.messages:
-        raise WireError(
-            f"nothing about a profile came from {port} in {collected.seconds:.0f} s ({collected.why}).",
-            "Only growing images count; is it the port of the records and not of the console?",
-        )
+        raise nothing_came(where, collected)
     path, merged, words = store(Path(out), collected.profile)
     facts = {**collected.as_dict(), "out": str(path), "stored": words, "boots_in_file": merged.boots}
     tell(facts, "\n".join([*about(collected), words]), as_json=json)
@@ -192,20 +194,45 @@ def collector_of(names: str | None, cpu: str) -> Collector:
     return Collector(lambda build: known if known.build_id in ("", build) else names_of_build(build), cpu)
 
 
-async def _collect(port: str, collector: Collector, baud: int, timeout_s: float | None) -> Collected:
-    from bareflow.collect import collect as read
+@dataclass(frozen=True)
+class Reading:
+    """What `collect` was told."""
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, ValueError):
-            loop.add_signal_handler(number, stop.set)
+    where: str
+    baud: int
+    timeout_s: float | None
+    wait: bool = False
+    on_text: Callable[[bytes], None] | None = None
 
-    def say(text: str) -> None:
-        sys.stderr.write(f"collect: {text}\n")
-        sys.stderr.flush()
+    async def collect(self, collector: Collector) -> Collected:
+        """Read the port until a guest's last word, or Ctrl-C."""
+        from bareflow.collect import collect as read
 
-    return await read(port, collector, baud=baud, timeout_s=timeout_s, stop=stop, say=say)
+        return await read(
+            self.where,
+            collector,
+            baud=self.baud,
+            timeout_s=self.timeout_s,
+            wait=self.wait,
+            stop=stop_by_signal(),
+            say=teller("collect"),
+            on_text=self.on_text,
+        )
+
+
+def nothing_came(where: str, collected: Collected) -> WireError:
+    """Why a profile could not be read, as far as it can be told."""
+    said = f"nothing about a profile came from {where} in {collected.seconds:.0f} s ({collected.why})"
+    if not collected.heard:
+        return WireError(
+            f"{said}, not a byte.", "Is the machine on, does it run a growing image, is the cable a crossed one?"
+        )
+    if not collected.sessions:
+        return WireError(
+            f"{said}, but {collected.heard:,} bytes that are no frames of ours.",
+            "Another baud rate, the console's port, or an image that does not grow?",
+        )
+    return WireError(f"{said}.", "The guest answered and ended before it had counted anything.")
 
 
 def about(collected: Collected) -> list[str]:

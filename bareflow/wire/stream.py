@@ -143,9 +143,7 @@ async def _connect(family: socket.AddressFamily, address: str | tuple[str, int],
         await asyncio.get_running_loop().sock_connect(opened, address)
     except OSError as error:
         opened.close()
-        raise WireError(
-            f"{name} cannot be reached: {error.strerror or error}.", hint="Is the machine running?"
-        ) from error
+        raise WireError(f"{name} cannot be reached: {_why(error)}.", hint="Is the machine running?") from error
     if family == socket.AF_INET:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Port(opened, name)
@@ -159,16 +157,36 @@ def _open_device(path: str, baud: int) -> Port:
 
 
 def _why(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error).rstrip(".")
+    """The system's words, where the error has any: pyserial and asyncio put them into sentences of their own."""
+    cause = error.__context__ if isinstance(error, serial.SerialException) and error.errno is None else error
+    number = getattr(cause, "errno", None) or next(iter(getattr(cause, "args", ())), None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
 def _device_hint(path: str) -> str:
+    if Path(path).exists() and not _is_terminal(path):
+        return "It is no serial device; a socket is named socket://HOST:PORT or unix:PATH."
     if not Path(path).exists():
         return "Is the cable attached? `ls /dev/serial/by-id` lists what is."
     if not os.access(path, os.R_OK | os.W_OK):
         return "Add yourself to its group (often dialout) and log in again."
     return "Another program may have it open."
+
+
+def _is_terminal(path: str) -> bool:
+    """Whether it may be a serial device: one that cannot be opened may be."""
+    if not Path(path).is_char_device():
+        return False
+    try:
+        number = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.isatty(number)
+    finally:
+        os.close(number)
 
 
 class Pump:
