@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Feeds tinyllama's GGUF reader, its tokenizer and its tensor planner damaged heads. Input: records of four
- * bytes, a place (u24) and a byte to put there, on top of the sound file $GGUF_BASE; the last record's place
- * also says how much of the file is there. With -DFUZZ_MAIN it makes its own inputs (usage: fuzz_gguf SEED
- * RUNS); without, it is libFuzzer's entry. */
+/* Feeds tinyllama's GGUF reader, its tokenizer and its tensor planner damaged heads. An input that begins
+ * with "GGUF" is a file's head as it is, more of the file being announced; any other is records of four
+ * bytes, a place (u24) and a byte to put there, on top of the sound file GGUF_BASE; the last record's place
+ * also says how much of the file is there. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "tokenizer.h"
 
 #define MAX_ARENAS 16
-#define MAX_RECORDS 16
+#define MAX_HIDDEN ((size_t)1 << 20) /* bytes of a file behind a head that is an input */
 #define MAX_BYTES ((size_t)64 << 20)
 
 static uint8_t *base;
@@ -83,7 +83,7 @@ static void read_file(const uint8_t *bytes, size_t available, size_t size) {
 }
 
 static void load_base(void) {
-    FILE *in = fopen(getenv("GGUF_BASE") ? getenv("GGUF_BASE") : "", "rb");
+    FILE *in = fopen(GGUF_BASE, "rb");
     struct gguf file;
     struct message why = {.length = 0};
     if (!in || fseek(in, 0, SEEK_END))
@@ -98,11 +98,20 @@ static void load_base(void) {
     fclose(in);
 }
 
+static void finish(void) {
+    while (arena_count)
+        free(arenas[--arena_count]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    size_t length = base_head;
+    if (size >= 4 && !memcmp(data, "GGUF", 4)) {
+        read_file(data, size, size + MAX_HIDDEN);
+        finish();
+        return 0;
+    }
     if (!base)
         load_base();
-    length = base_head;
+    size_t length = base_head;
     for (size_t i = 0; i + 4 <= size; i += 4) {
         const size_t place = data[i] | data[i + 1] << 8 | data[i + 2] << 16;
         if (i + 8 > size && place & 1)
@@ -113,34 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i + 4 <= size && length; i += 4)
         copy[(size_t)(data[i] | data[i + 1] << 8 | data[i + 2] << 16) % length] = data[i + 3];
     read_file(copy, length, length == base_head ? base_size : length);
-    while (arena_count)
-        free(arenas[--arena_count]);
+    finish();
     free(copy);
     return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int count, char **arguments) {
-    uint64_t state = count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
-    const long runs = count > 2 ? atol(arguments[2]) : 1000;
-    for (long run = 0; run < runs; run++) {
-        uint8_t data[4 * MAX_RECORDS];
-        size_t records = 1;
-        for (size_t i = 0; i < sizeof data; i++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            data[i] = (uint8_t)(state >> 56);
-            if (i == 0)
-                records = 1 + data[0] % MAX_RECORDS;
-            if (i % 4 == 2)
-                data[i] = 0; /* a head is tens of kilobytes long */
-            if (i % 4 == 3 && state >> 40 & 1)
-                data[i] = (uint8_t)(state >> 41 & 1 ? 0xff : 0);
-            if (i % 4 == 1 && state >> 42 & 1)
-                data[i] &= 3; /* often among the first keys */
-        }
-        LLVMFuzzerTestOneInput(data, 4 * records);
-    }
-    free(base);
-    return 0;
-}
-#endif

@@ -37,10 +37,19 @@ class Target:
     longest: int = 4096
 
 
+READER = ("gguf", "text", "tokenizer", "encode", "shape", "tensors")  # of the tinyllama workload
+
 TARGETS = {
     "fat16": Target(
         ("tests/native/fuzz_fat16.c", "tests/native/fuzz_fat16_root.c", "runtime/fat16.c"),
         longest=2 + 64 + 512 + 12 * 512,
+    ),
+    "gguf": Target(
+        (
+            "tests/native/fuzz_gguf.c",
+            *(f"images/workloads/tinyllama/{name}.c" for name in READER),
+        ),
+        ("-I{root}/images/workloads/tinyllama", '-DGGUF_BASE="{root}/images/models/tiny-q8_0.gguf"'),
     ),
 }
 

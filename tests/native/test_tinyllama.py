@@ -4,7 +4,6 @@ whatever is wrong."""
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import resource
 import signal
@@ -13,6 +12,7 @@ import subprocess
 
 import pytest
 
+from tests.native.libfuzzer import TARGETS, corpus
 from tests.native.llama_files import REFERENCE, ROOT, VECTORS, Tensor, decode, logits, text, tiny, whole
 
 FOLDER = ROOT / "images/workloads/tinyllama"
@@ -307,20 +307,13 @@ def test_a_hundred_damaged_files_end_in_a_sentence_or_in_text(checked, tmp_path)
     assert ends[1]
 
 
-def test_reader_survives_random_damage(build_native, models):
-    sources = [source for source in SOURCES if source.split("/")[-1] in READER]
-    fuzzer = build_native("fuzz_gguf", ["tests/native/fuzz_gguf.c", *sources], ["-DFUZZ_MAIN", f"-I{FOLDER}"])
-    done = subprocess.run(
-        [str(fuzzer), "1", "20000"],
-        capture_output=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "GGUF_BASE": str(models["q8_0"])},
-    )
+def test_reader_survives_the_corpus_and_random_damage(build_native):
+    target = TARGETS["gguf"]
+    flags = [flag.format(root=ROOT) for flag in target.flags]
+    fuzzer = build_native("fuzz_gguf", [*target.sources, "tests/native/fuzz_driver.c"], flags)
+    inputs = sorted(str(path) for path in corpus("gguf").iterdir())
+    done = subprocess.run([str(fuzzer), "1", "10000", *inputs], capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
-
-
-READER = {"gguf.c", "text.c", "tokenizer.c", "encode.c", "shape.c", "tensors.c"}
 
 
 def test_kernels_multiply_as_the_formats_define(build_native):
