@@ -6,6 +6,7 @@ printed last. Threads may share a pool; a request takes an idle process or waits
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import io
@@ -28,6 +29,7 @@ from bareflow.errors import CompileError
 from bareflow.toolchain import environment
 
 DEADLINE_S = 120.0
+AT_ONCE = 32 << 10  # bytes that a pipe takes without anybody reading (pipe(7))
 
 
 class WorkerFailure(Exception):  # noqa: N818  not an error for people: compile_object turns it into one
@@ -49,6 +51,7 @@ class Worker:
 
     def __init__(self, llvm_options: tuple[str, ...] = ()) -> None:
         self.llvm_options = llvm_options
+        self.warm = False  # it has answered before: LLVM is loaded
         self._child: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -65,12 +68,35 @@ class Worker:
         Raises:
             WorkerFailure: the process died, or the deadline passed; it is gone then.
         """
+        self.begin(message, blobs)
+        return self.finish(time.monotonic() + deadline_s, deadline_s)
+
+    def begin(self, message: worker.Message, blobs: list[bytes]) -> int:
+        """Send one request; returns the descriptor on which its reply will come.
+
+        Raises:
+            WorkerFailure: the process has died; it is gone then.
+        """
         child = self._child or self._start()
         assert child.stdin
         assert child.stdout
         try:
             worker.send(child.stdin, message, blobs)  # type: ignore[arg-type]
-            reply = self._receive(child, time.monotonic() + deadline_s, deadline_s)
+        except (OSError, ValueError):
+            raise self._bury() from None
+        return child.stdout.fileno()
+
+    def finish(self, until: float, deadline_s: float) -> tuple[worker.Message, list[bytes]]:
+        """Wait for the reply to what was begun, until a time of the monotonic clock.
+
+        Raises:
+            WorkerFailure: the process died, or the deadline passed; it is gone then.
+        """
+        child = self._child
+        if child is None:  # closed by another thread
+            raise self._bury()
+        try:
+            reply = self._receive(child, until, deadline_s)
         except (OSError, ValueError, EOFError):
             raise self._bury() from None
         except BaseException:
@@ -78,6 +104,7 @@ class Worker:
             raise
         if "bug" in reply[0]:
             raise RuntimeError(reply[0]["bug"])
+        self.warm = True
         return reply
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -91,7 +118,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=environment({"PYTHONPATH": path}),
-            process_group=0,
+            start_new_session=True,  # neither the terminal's Ctrl-C nor its share of the CPU (sched(7), autogroup)
         )
         return self._child
 
@@ -141,6 +168,7 @@ class Worker:
     def close(self) -> None:
         """End the process; the next request starts another."""
         child, self._child = self._child, None
+        self.warm = False
         if child:
             child.kill()
             child.wait()
@@ -162,6 +190,7 @@ class CompilePool:
         for each in self._workers:
             self._idle.put(each)
         self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix="compile")
+        self._warming: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +199,31 @@ class CompilePool:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def warm(self) -> None:
+        """Have all processes started and LLVM loaded, a third of a second's work; does not wait."""
+        self._warming = [self._threads.submit(self._warm_one) for _ in self._workers]
+
+    def wait_until_warm(self) -> None:
+        """Wait for what `warm` began; a process that failed then is started anew when it is wanted."""
+        for each in self._warming:
+            with contextlib.suppress(WorkerFailure):
+                each.result()
+
+    def _warm_one(self) -> None:
+        idle: list[Worker] = []
+        with contextlib.suppress(queue.Empty):
+            while not idle or idle[-1].warm:
+                idle.append(self._idle.get_nowait())
+        chosen = idle.pop() if idle and not idle[-1].warm else None
+        for each in reversed(idle):
+            self._idle.put(each)
+        if chosen is None:
+            return
+        try:
+            chosen.request({"op": "warm"}, [], DEADLINE_S)
+        finally:
+            self._idle.put(chosen)
 
     def request(
         self,
@@ -192,6 +246,47 @@ class CompilePool:
             return chosen.request(message, blobs, deadline_s)
         finally:
             self._idle.put(chosen)
+
+    async def ask(
+        self, message: worker.Message, blobs: list[bytes], *, deadline_s: float = DEADLINE_S
+    ) -> tuple[worker.Message, list[bytes]] | None:
+        """As `request`, waiting in the event loop instead of a thread: two changes of threads less until the reply.
+
+        Returns:
+            The reply; None, nothing done: no loaded process is idle, or the request is too long to be sent at once.
+
+        Raises:
+            WorkerFailure: the process died on it or met the deadline.
+        """
+        chosen = self._take_warm() if sum(map(len, blobs)) <= AT_ONCE else None
+        if chosen is None:
+            return None
+        until, loop, answered = time.monotonic() + deadline_s, asyncio.get_running_loop(), asyncio.Event()
+        try:
+            descriptor = chosen.begin(message, blobs)
+            loop.add_reader(descriptor, answered.set)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(answered.wait(), deadline_s)
+            except asyncio.CancelledError:
+                chosen.close()  # it would answer the next who asks
+                raise
+            finally:
+                loop.remove_reader(descriptor)
+            return chosen.finish(until, deadline_s)
+        finally:
+            self._idle.put(chosen)
+
+    def _take_warm(self) -> Worker | None:
+        """An idle process that waits for requests; None: there is none."""
+        try:
+            chosen = self._idle.get_nowait()
+        except queue.Empty:
+            return None
+        if chosen.pid is not None and chosen.warm and not chosen.llvm_options:
+            return chosen
+        self._idle.put(chosen)
+        return None
 
     def submit(
         self, message: worker.Message, blobs: list[bytes], **kwargs: Any

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bareflow.compile.cpu import FEATURES, TUNING, Target
 from bareflow.compile.frontend import Bitcode
@@ -109,22 +110,12 @@ def compile_object(
         UsageError: no such tier.
         CompileError: LLVM refuses the module or dies on it; the function is named when it can be found.
     """
-    if tier not in COMPILED_TIERS:
-        raise UsageError(f"There is no compiled tier {tier!r}.", f"Tiers are {', '.join(COMPILED_TIERS)}.")
-    _check_features(options, target)
-    message: dict[str, object] = {
-        "op": "compile",
-        "name": bitcode.name,
-        "tier": tier,
-        "cpu": target.cpu,
-        "features": ",".join(filter(None, [target.features, *options.features])),
-        "options": dataclasses.asdict(options),
+    message = compile_message(bitcode, tier=tier, target=target, options=options)
+    message |= {
         "keep": sorted(keep) if keep is not None else None,
         "only": list(only) if only is not None else None,
         "sections": sections,
         "cold": sorted(cold),
-        "own_features": bitcode.own_features,
-        "llvm": list(options.global_options),
     }
     pool = pool or default_pool()
     try:
@@ -132,6 +123,36 @@ def compile_object(
     except WorkerFailure as failure:
         function = _blame(bitcode, message, pool, deadline_s, failure) if blame else None
         raise _compiler_died(bitcode, function, failure) from None
+    return object_of(bitcode, reply, blobs)
+
+
+def compile_message(bitcode: Bitcode, *, tier: str, target: Target, options: Options) -> dict[str, object]:
+    """What a compiler process is asked for a module as it stands.
+
+    Raises:
+        UsageError: no such tier.
+    """
+    if tier not in COMPILED_TIERS:
+        raise UsageError(f"There is no compiled tier {tier!r}.", f"Tiers are {', '.join(COMPILED_TIERS)}.")
+    _check_features(options, target)
+    return {
+        "op": "compile",
+        "name": bitcode.name,
+        "tier": tier,
+        "cpu": target.cpu,
+        "features": ",".join(filter(None, [target.features, *options.features])),
+        "options": dataclasses.asdict(options),
+        "own_features": bitcode.own_features,
+        "llvm": list(options.global_options),
+    }
+
+
+def object_of(bitcode: Bitcode, reply: dict[str, Any], blobs: Sequence[bytes]) -> ObjectCode:
+    """The object in a compiler process's reply.
+
+    Raises:
+        CompileError: LLVM refuses the module.
+    """
     if "error" in reply:
         raise CompileError(f"{bitcode.name} is not LLVM IR that can be compiled.", detail=reply["error"])
     return ObjectCode(blobs[0], reply["compile_ms"], tuple(reply["functions"]))

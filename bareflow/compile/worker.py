@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from bareflow.compile import ir
+from bareflow.compile import cover, ir
 
 HEAD = struct.Struct("<II")
 TRIPLE = "x86_64-unknown-linux-musl"
@@ -29,6 +29,24 @@ SIZE = {1: "optsize", 2: "minsize"}
 # What makes llvmlite's LLVM emit the code of the wheel's clang, a later release of the same version: its choice of
 # the first lane of straight-line vectors was mended in between, and cost SHA-256 a quarter of its speed.
 GLOBAL_OPTIONS = ("-slp-max-root-look-ahead-depth=1",)
+
+_WARM_UP = """
+define i64 @sum(ptr %p, i64 %n) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %s = phi i64 [ 0, %entry ], [ %t, %loop ]
+  %at = getelementptr i64, ptr %p, i64 %i
+  %v = load i64, ptr %at
+  %t = add i64 %s, %v
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, %n
+  br i1 %more, label %loop, label %end
+end:
+  ret i64 %t
+}
+"""
 
 Message = dict[str, Any]
 
@@ -66,8 +84,7 @@ class Compiler:
     """Serves requests with llvmlite, imported here so that only child processes carry LLVM."""
 
     def __init__(self) -> None:
-        import llvmlite.binding as llvm  # noqa: PLC0415  180 MB that the parent does not need
-
+        llvm = cover.load_llvm()  # 180 MB that the parent does not need
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         llvm.initialize_native_asmparser()
@@ -83,6 +100,7 @@ class Compiler:
             "demote": self.demote,
             "facts": self.facts,
             "host": self.host,
+            "warm": self.warm,
         }[message["op"]]
         try:
             return handler(message, blobs)
@@ -130,6 +148,16 @@ class Compiler:
         for name in message["functions"]:
             manager.run(module.get_function(name), builder)
         return {}, [str(module).encode()]
+
+    def warm(self, _message: Message, _blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Compile next to nothing at every level, so that LLVM's own code is in memory when it is wanted."""
+        options = {"opt": None, "slp": True, "vectorize": True, "unroll": True, "inline_threshold": None}
+        for tier in ("O0", "O1", "O3"):
+            message = {"tier": tier, "cpu": "x86-64-v2", "features": "", "options": options}
+            module, machine = self.llvm.parse_assembly(_WARM_UP), self._machine(message)
+            self._optimise(module, machine, message)
+            machine.emit_object(module)
+        return {}, []
 
     def parse(self, data: bytes, name: str) -> Any:
         """Parse bitcode or text, verify it, and refuse another machine's.
@@ -201,7 +229,8 @@ class Compiler:
         if text is not None:
             text = ir.add_target_features(text, message["features"])
             module = self.llvm.parse_assembly(text if options["contract"] else ir.split_fmuladd(text))
-        _narrow(module, text or str(module), message.get("keep"), message.get("only"))
+        keep = message.get("keep")
+        _narrow(module, (text or str(module)) if keep is not None else "", keep, message.get("only"))
         for function in module.functions if options["size"] else ():
             if not function.is_declaration:
                 function.add_function_attribute(SIZE[options["size"]])

@@ -145,6 +145,7 @@ async def grow_guest(
             machine = replace(machine, port=True)
         environment = (*recipe.environment, PORT_VARIABLE if machine.port else WIRE_VARIABLE)
         machine = replace(machine, args=(recipe.name, *arguments), environment=environment)
+        program.service.pool.wait_until_warm()  # the first functions are hot within milliseconds
         return await _boot(program, machine, report, watch, stdin, on_text)
 
 

@@ -95,8 +95,7 @@ def prepare(
         CompileError, LinkError: as their stages do.
     """
     began = time.monotonic()
-    for _ in range(COMPILERS):  # LLVM takes a third of a second to load: meanwhile clang works
-        pool.submit({"op": "host"}, [])
+    pool.warm()  # LLVM takes a third of a second to load: meanwhile clang works
     bitcode = compile_sources(sources, flags=flags, name=name)
     split = split_module(module_text(bitcode))
     target = target_by_name(cpu)

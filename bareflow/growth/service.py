@@ -16,9 +16,17 @@ from pathlib import Path
 
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
-from bareflow.compile.pool import CompilePool
+from bareflow.compile.pool import CompilePool, WorkerFailure
 from bareflow.compile.split import Split
-from bareflow.compile.tiers import DEFAULT_OPTIONS, Options, compile_object, object_key
+from bareflow.compile.tiers import (
+    DEFAULT_OPTIONS,
+    ObjectCode,
+    Options,
+    compile_message,
+    compile_object,
+    object_key,
+    object_of,
+)
 from bareflow.errors import CompileError
 from bareflow.toolchain import ZIG_VERSION, cache_dir
 
@@ -26,6 +34,7 @@ TRIES = 2
 LIVE_DEADLINE_S = 20.0  # a function alone takes milliseconds
 _FORMAT = 1  # raise it when the same text is to give another object
 _DIGEST = 32
+_TOOLS = (ZIG_VERSION, version("llvmlite"))
 
 
 @dataclass(frozen=True)
@@ -91,14 +100,26 @@ class CompileService:
         """
         text = self.split.body_text(symbol, tier)
         known = self._known(text, tier, options)  # at once: all threads may be waiting for LLVM to load
+        if known is None and (symbol, tier) not in self.failures:
+            try:
+                known = await self._make_here(text, tier, options)
+            except (CompileError, WorkerFailure):
+                self.failures[symbol, tier] = 1
         while known is None:
             try:
-                return await asyncio.wrap_future(self.pool.run(self._make, text, tier, options))
+                known = await asyncio.wrap_future(self.pool.run(self._make, text, tier, options))
             except CompileError:
                 self.failures[symbol, tier] = self.failures.get((symbol, tier), 0) + 1
                 if self.barred(symbol, tier):
                     raise
         return known
+
+    async def _make_here(self, text: str, tier: str, options: Options) -> Compiled | None:
+        """Compile what is short without a thread of its own, which takes its time on a busy machine; None: not now."""
+        bitcode, stored = self._asked(text, tier, options)
+        message = compile_message(bitcode, tier=tier, target=self.target, options=options)
+        answer = await self.pool.ask(message, [bitcode.data], deadline_s=self.deadline_s)
+        return self._made(object_of(bitcode, *answer), stored) if answer else None
 
     def compile_text(self, text: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
         """Compile one module's text, or take it from the cache.
@@ -112,7 +133,7 @@ class CompileService:
         """What is to be compiled, and where it is kept."""
         data = text.encode(errors="surrogateescape")
         bitcode = Bitcode(self.name, data, hashlib.sha256(data).hexdigest(), own_features=self.own_features)
-        extra = [_FORMAT, ZIG_VERSION, version("llvmlite")]
+        extra = [_FORMAT, *_TOOLS]
         return bitcode, cache_dir() / "objects" / object_key(bitcode, tier, self.target, options, extra)
 
     def _known(self, text: str, tier: str, options: Options) -> Compiled | None:
@@ -129,6 +150,9 @@ class CompileService:
         made = compile_object(
             bitcode, tier=tier, target=self.target, options=options, pool=self.pool, deadline_s=self.deadline_s
         )
+        return self._made(made, stored)
+
+    def _made(self, made: ObjectCode, stored: Path) -> Compiled:
         self.compile_ms += made.compile_ms
         _store(stored, made.data)
         return Compiled(made.data, made.compile_ms, cached=False)

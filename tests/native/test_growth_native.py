@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -96,18 +97,19 @@ def until(sign, words):
 def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes_on(
     pool, loop, tmp_path, reference, monkeypatch
 ):
-    ask = Worker.request
+    begin = Worker.begin
 
-    def killed_at_o3(worker, message, blobs, deadline_s):
+    def killed_at_o3(worker, message, blobs):
         if message.get("tier") == "O3":
-            ask(worker, {"op": "host"}, [], deadline_s)  # so that there is a process
+            begin(worker, {"op": "host"}, [])  # so that there is a process
+            worker.finish(time.monotonic() + LIMIT_S, LIMIT_S)
             os.kill(worker.pid, signal.SIGKILL)
-        return ask(worker, message, blobs, deadline_s)
+        return begin(worker, message, blobs)
 
     arguments = ["1000", "4", index_of(loop, "step", pool), str(tmp_path / "barred")]
     program = prepare([loop], pool, cpu="x86-64-v2", policy=EAGER)
     monkeypatch.setattr("bareflow.growth.service._read", lambda _: None)
-    monkeypatch.setattr(Worker, "request", killed_at_o3)
+    monkeypatch.setattr(Worker, "begin", killed_at_o3)
     growth = grow_native(program, arguments, timeout_s=LIMIT_S, watch=until(tmp_path / "barred", "step"))
     result = asyncio.run(growth)
     assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
