@@ -17,7 +17,7 @@ from typing import Any
 
 from bareflow.compile.choose import Program as Choosable
 from bareflow.compile.cpu import Target, required_features, target_by_name
-from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.frontend import Bitcode, compile_parts, compile_sources
 from bareflow.compile.leave_out import leave_out
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
@@ -105,7 +105,8 @@ def freeze(
     say(f"optimising {recipe.name}")
     evidence: dict[str, Any] = {}
     if profile is not None or trials is not None:
-        whole = program_of(bitcode, target, profile)
+        parts = compile_parts(recipe.sources, flags=recipe.flags, name=recipe.name)
+        whole = program_of(bitcode, target, profile, parts)
         lean, names = leave_out(whole) if recipe.never_called == LEAVE_OUT else (whole, ())
         chosen = choose(lean, trials, progress=say)
         code, order, evidence = chosen.code, chosen.order, explain(chosen, profile)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
+from bareflow.compile.ahead import compile_ahead
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.libc import libc_symbols
@@ -33,6 +34,7 @@ class Program:
         target: the CPU.
         profile: what is known of it; empty: nothing.
         digests: of its functions' bodies, by name, as the profile's keys have them.
+        parts: of a module, by its digest: the same, one module a source, as clang compiles it ahead of time.
     """
 
     bitcode: Bitcode
@@ -40,6 +42,7 @@ class Program:
     target: Target
     profile: Profile
     digests: Mapping[str, str]
+    parts: Mapping[str, Sequence[Bitcode]] = field(default_factory=dict)
 
     @cached_property
     def heat(self) -> Heat:
@@ -66,7 +69,7 @@ class Program:
 
     def order(self, choice: Choice = PLAIN) -> tuple[str, ...]:
         """Functions to place first; none without a profile."""
-        if choice.place == PLACES[2]:
+        if choice.ahead or choice.place in PLACES[2:]:
             return ()
         return ("_start", "_start_c", *self._order) if choice.place == PLACES[1] else self._order
 
@@ -92,6 +95,8 @@ class Program:
         Raises:
             CompileError: see `compile_object`.
         """
+        if choice.ahead:
+            return compile_ahead(self.parts.get(self.bitcode.digest, (self.bitcode,)), self.target)
         if self.edited(choice) is self.text:
             bitcode = self.bitcode
         else:
@@ -108,7 +113,7 @@ class Program:
             target=self.target,
             options=choice.options,
             keep=libc_symbols(),
-            sections=True,
+            sections=choice.place != PLACES[3],
             cold=self.cold,
             pool=pool,
             deadline_s=deadline_s or DEADLINE_S,

@@ -106,11 +106,8 @@ def compile_sources(
         CompileError: clang's or LLVM's message as detail; C++; a symbol defined twice; no `entry`.
     """
     given = [Path(path).resolve() for path in paths]
-    sources = [source for path in given for source in _collect(path)]
-    if not sources:
-        raise UsageError("There is no source to compile.", "Name a C, .ll or .bc file, or a folder of them.")
-    label = name or given[0].stem
-    modules = [(source.name, _compile_one(source, tuple(flags))) for source in sources]
+    label = name or (given[0].stem if given else "")
+    modules = _modules(given, flags)
     bitcode = _link(label, modules)
     if entry and entry not in bitcode.functions:
         raise CompileError(
@@ -118,6 +115,23 @@ def compile_sources(
             f"A workload starts at {entry}: is a file left out?",
         )
     return bitcode
+
+
+def compile_parts(paths: Iterable[Path], *, flags: Sequence[str] = (), name: str) -> tuple[Bitcode, ...]:
+    """Compile sources into one module each, as a compiler sees them that knows only one at a time.
+
+    Raises:
+        UsageError, CompileError: as `compile_sources`.
+    """
+    return tuple(_link(name, [module]) for module in _modules([Path(path).resolve() for path in paths], flags))
+
+
+def _modules(paths: Sequence[Path], flags: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Names and bitcode of all sources."""
+    sources = [source for path in paths for source in _collect(path)]
+    if not sources:
+        raise UsageError("There is no source to compile.", "Name a C, .ll or .bc file, or a folder of them.")
+    return [(source.name, _compile_one(source, tuple(flags))) for source in sources]
 
 
 def _collect(path: Path) -> list[_Source]:

@@ -53,8 +53,9 @@ class Tuning:
 
 
 PLAIN_TUNING = Tuning()
-# By call affinity at the start of the code, the same behind the start-up code, or as the linker finds them.
-PLACES = ("first", "behind _start", "in the source's order")
+# By call affinity at the start of the code, the same behind the start-up code, as the linker finds them, or as clang
+# lays them out, in one section.
+PLACES = ("first", "behind _start", "in the source's order", "in one piece")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Choice:
         place: of PLACES: the same code 64 bytes further on can be a third slower or faster.
         versions: of functions, for values of fields, globals and call results.
         inline_all: inline functions too that the source wants kept apart.
+        ahead: compiled by clang ahead of time, source by source; all else is left as it is.
     """
 
     weights: bool = False
@@ -80,10 +82,12 @@ class Choice:
     place: str = "first"
     versions: tuple[Version, ...] = ()
     inline_all: bool = False
+    ahead: bool = False
 
     def describe(self) -> tuple[str, ...]:
         """What differs from plain O3, in words."""
-        said = ["profile weights"] if self.weights else []
+        said = ["as clang compiles it ahead of time"] if self.ahead else []
+        said += ["profile weights"] if self.weights else []
         said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
         said += [f"{one.function}: a version while {' and '.join(one.words)}" for one in self.versions]
         said += ["noinline of the source ignored"] if self.inline_all else []
@@ -115,6 +119,7 @@ def _describe_tuning(tuning: Tuning, where: str) -> list[str]:
 
 
 PLAIN = Choice()
+AHEAD = Choice(ahead=True)
 
 
 def baseline_features(target: Target) -> tuple[str, ...]:
@@ -175,11 +180,30 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
         "optimised as at O1": ("level", lambda o: replace(o, opt=1)),
         "sums of loops in vectors, in their order": ("ordered", _llvm("-force-ordered-reductions=true")),
         "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
+        "inlining up to 25": ("inline", lambda o: replace(o, inline_threshold=25)),
+        "functions at cache lines": ("functions", _llvm("-align-all-functions=6")),
+        "innermost loops at 32 bytes": ("align", _llvm("-x86-experimental-pref-innermost-loop-alignment=5")),
+        "no jump tables": ("jump tables", _llvm("-min-jump-table-entries=100")),
+        "tails of blocks doubled": ("tails", _llvm("-tail-dup-size=20", "-tail-dup-placement-threshold=10")),
+        "conditional moves made branches": ("cmov", _llvm("-x86-cmov-converter-force-all")),
+        "branches made selects": (
+            "selects",
+            _llvm("-phi-node-folding-threshold=8", "-two-entry-phi-node-folding-threshold=16"),
+        ),
+        "one vector at a time": ("interleave", _llvm("-force-vector-interleave=1")),
+        "last iterations in vectors": (
+            "vectorize",
+            _llvm("-prefer-predicate-over-epilogue=predicate-else-scalar-epilogue"),
+        ),
+        "instructions in their order": ("order", _llvm("-enable-misched=false")),
+        "instructions ordered once more": ("order", _llvm("-misched-postra")),
+        "blocks placed by jumps": ("blocks", _llvm("-enable-ext-tsp-block-placement")),
+        "jumps threaded through more": ("jumps", _llvm("-jump-threading-threshold=20")),
     }
 
 
-def _llvm(option: str) -> Callable[[Options], Options]:
-    return lambda options: replace(options, llvm=(*options.llvm, option))
+def _llvm(*given: str) -> Callable[[Options], Options]:
+    return lambda options: replace(options, llvm=(*options.llvm, *given))
 
 
 def with_tuning(text: str, everywhere: Tuning, functions: Mapping[str, Tuning]) -> str:

@@ -1,11 +1,14 @@
-"""Objects → Linux executables for training and trials: the snapshot's own layout, with a runtime around main."""
+"""Objects → Linux executables for training and trials, in the snapshot's own layout."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
 
 from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
@@ -61,3 +64,19 @@ def link_executable(
         except LinkError as failure:
             raise explain(name, failure.detail.replace(f"{temporary}/", "")) from None
     return out
+
+
+def image_digest(path: Path) -> str:
+    """Digest of what an executable loads into memory, and where it starts: equal ones run alike."""
+    elf = ELFFile(io.BytesIO(path.read_bytes()))
+    digest = hashlib.sha256(str(elf["e_entry"]).encode())
+    for segment in elf.iter_segments():
+        if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]:
+            place = (segment["p_vaddr"], segment["p_memsz"], segment["p_flags"])
+            digest.update(repr(place).encode() + _loaded(segment.data(), segment["p_offset"]))
+    return digest.hexdigest()
+
+
+def _loaded(data: bytes, offset: int) -> bytes:
+    """A segment without the ELF file header's note of where the section table lies, which nobody loads."""
+    return data if offset else data[:40] + bytes(24) + data[64:]

@@ -14,8 +14,8 @@ from bareflow.compile.frontend import Bitcode
 from bareflow.compile.specialise import DOMINANT, MIN_CALLS, Clone
 from bareflow.compile.text import module_text
 from bareflow.compile.tiers import ObjectCode
-from bareflow.compile.variants import PLAIN, Choice
-from bareflow.errors import ToolError
+from bareflow.compile.variants import AHEAD, PLAIN, Choice
+from bareflow.errors import BareFlowError, ToolError
 from bareflow.profile.document import to_document
 from bareflow.profile.values import Profile
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
@@ -53,10 +53,11 @@ class Chosen:
     evidence: dict[str, Any]
 
 
-def program_of(bitcode: Bitcode, target: Target, profile: Profile | None) -> Program:
-    """A program with what is known of it."""
+def program_of(bitcode: Bitcode, target: Target, profile: Profile | None, parts: Sequence[Bitcode] = ()) -> Program:
+    """A program with what is known of it; `parts`: the same, one module a source."""
     text = module_text(bitcode)
-    return Program(bitcode, text, target, profile or Profile(), function_digests(text))
+    known = {bitcode.digest: tuple(parts)} if parts else {}
+    return Program(bitcode, text, target, profile or Profile(), function_digests(text), known)
 
 
 def can_run(target: Target) -> bool:
@@ -98,11 +99,19 @@ def choose(
     try:
         found = search(program, trials.load, trials.settings, specialise=specialise, weights=weights, progress=progress)
     except ToolError as problem:
-        evidence = {"choice": choice_to_json(PLAIN), "reason": f"not measured: {problem.message}"}
-        return Chosen(program.compile(PLAIN), PLAIN, program.order(), evidence)
+        return _unmeasured(program, f"not measured: {problem.message}")
     evidence = trials_to_json(found)
     write_atomic(stored, json.dumps(evidence, indent=1).encode())
     return Chosen(found.code, found.choice, program.order(found.choice), evidence)
+
+
+def _unmeasured(program: Program, reason: str) -> Chosen:
+    """What clang makes of a program that cannot be tried; where clang cannot, plain O3."""
+    try:
+        choice, code = AHEAD, program.compile(AHEAD)
+    except BareFlowError:
+        choice, code = PLAIN, program.compile(PLAIN)
+    return Chosen(code, choice, program.order(choice), {"choice": choice_to_json(choice), "reason": reason})
 
 
 def by_profile(program: Program) -> Choice:

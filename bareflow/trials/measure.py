@@ -1,7 +1,8 @@
-"""CPU time of a program's main in Linux processes: pinned, interleaved, paired; and when a difference counts.
+"""CPU time of programs as Linux processes: pinned, interleaved, paired; and when a difference counts.
 
-A figure is a ratio of two times that were taken in the same round. A candidate is faster only when the bound of
-a confidence interval of the median over rounds says so: noise alone never wins.
+What is measured is the executable that is frozen, nothing added: where code and data lie moves times by more than
+most candidates do. A figure is a ratio of two times that were taken in the same round. A candidate is faster only when
+the bound of a confidence interval of the median over rounds says so: noise alone never wins.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import math
 import os
 import random
 import statistics
-import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bareflow.errors import ToolError
 
-MAX_RUNS = 64  # of main in one process
-PROCESS_S = 0.02  # CPU time of one process that is aimed at
+MAX_RUNS = 48  # processes within a round
+ROUND_S = 0.03  # CPU time of one candidate in one round that is aimed at
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class Workload:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One plain run: its exit status (negative: a signal) and what it wrote to standard output."""
+    """One run: CPU seconds, exit status (negative: a signal), what it wrote to standard output, if that was kept."""
 
+    cpu_s: float
     status: int
     output: bytes
 
@@ -60,64 +64,112 @@ class Ratio:
         return self.median < 1 - margin and self.high < 1 - margin / 3
 
 
+def pick_core() -> int:
+    """The core that runs are pinned to: the last one allowed, which a busy system uses least."""
+    return max(os.sched_getaffinity(0))
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Keep this thread, and what it starts meanwhile, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def run_plain(path: Path, load: Workload) -> Outcome:
-    """Run once, in an empty folder.
+    """Run once, in an empty folder, and keep what it writes.
 
     Raises:
         ToolError: it cannot be run or does not end in time.
     """
-    status, output = _run(path, load, {}, capture=True)
-    return Outcome(status, output)
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as place, pinned(pick_core()):
+        return run_process(load.arguments, load, executable=path, folder=place, keep=True)
 
 
 def time_main(path: Path, load: Workload, runs: int) -> float:
-    """The least CPU time of main over some runs in one process, in seconds.
+    """The least CPU time of some runs, each a process of its own, in seconds.
 
     Raises:
-        ToolError: a run ended otherwise than by exit, or reported nothing.
+        ToolError: it cannot be run or does not end in time.
     """
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-        out = Path(folder) / "times"
-        settings = {"BAREFLOW_TRIAL_RUNS": str(runs), "BAREFLOW_TRIAL_OUT": str(out)}
-        status, _ = _run(path, load, settings, capture=False)
-        data = out.read_bytes() if out.exists() else b""
-    if status or len(data) < 8 * runs:
-        raise ToolError(
-            f"A trial of {load.arguments[0]} did not report its times.", "It must end by returning or exit."
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as place, pinned(pick_core()):
+        return min(
+            run_process(load.arguments, load, executable=path, folder=place, keep=False).cpu_s for _ in range(runs)
         )
-    times: tuple[int, ...] = struct.unpack(f"<{runs}Q", data[: 8 * runs])
-    return min(times) * 1e-9
 
 
-def _run(path: Path, load: Workload, settings: Mapping[str, str], *, capture: bool) -> tuple[int, bytes]:
-    core = max(os.sched_getaffinity(0))
-    before = os.sched_getaffinity(0)
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as place:
-        os.sched_setaffinity(0, {core})
+def run_process(
+    command: Sequence[str | Path], load: Workload, *, executable: Path | None, folder: str | Path | None, keep: bool
+) -> Outcome:
+    """Run a command and read its CPU time from the kernel's accounting.
+
+    Args:
+        command: with argv[0].
+        load: its standard input and its time; its arguments are not looked at.
+        executable: the file, if it is not argv[0].
+        folder: where it runs; None: here.
+        keep: return what it writes to standard output.
+
+    Raises:
+        ToolError: it cannot be started or does not end in time.
+    """
+    words = [str(word) for word in command]
+    with _typed(load.stdin) as stdin:
         try:
-            done = subprocess.run(
-                load.arguments,
-                executable=path,
-                input=load.stdin,
-                stdout=subprocess.PIPE if capture else subprocess.DEVNULL,
+            child = subprocess.Popen(
+                words,
+                executable=executable,
+                stdin=stdin,
+                stdout=subprocess.PIPE if keep else subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=place,
-                env={**os.environ, **settings},
-                timeout=load.timeout_s,
-                check=False,
+                cwd=folder,
             )
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"A trial of {load.arguments[0]} did not end within {load.timeout_s:g} s.") from None
         except OSError as problem:
-            raise ToolError(f"{path} cannot be run: {problem.strerror}.") from None
-        finally:
-            os.sched_setaffinity(0, before)
-    return done.returncode, done.stdout or b""
+            raise ToolError(f"{executable or words[0]} cannot be run: {problem.strerror}.") from None
+        return _wait(child, words[0], load.timeout_s)
+
+
+def _wait(child: subprocess.Popen[bytes], name: str, timeout_s: float) -> Outcome:
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(timeout_s, give_up)
+    timer.start()
+    try:
+        output = child.stdout.read() if child.stdout else b""
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        timer.cancel()
+        if child.stdout:
+            child.stdout.close()
+    if late.is_set():
+        raise ToolError(f"A run of {name} did not end within {timeout_s:g} s.", "Give it smaller arguments.")
+    return Outcome(usage.ru_utime + usage.ru_stime, child.returncode, output)
+
+
+@contextmanager
+def _typed(data: bytes) -> Iterator[IO[bytes] | int]:
+    """A program's standard input, anew for every run."""
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
 
 def runs_for(seconds: float) -> int:
-    """How often main runs in one process, if once takes that long."""
-    return max(1, min(MAX_RUNS, math.ceil(PROCESS_S / max(seconds, 1e-6))))
+    """How many processes one round of a candidate takes, if one takes that long."""
+    return max(1, min(MAX_RUNS, math.ceil(ROUND_S / max(seconds, 1e-6))))
 
 
 def compare(
@@ -130,7 +182,7 @@ def compare(
         reference: what ratios are against.
         load: what they run.
         rounds: of all of them.
-        runs: of main within a round; the least time counts.
+        runs: within a round; the least time counts.
         seed: of the order.
 
     Returns:
@@ -138,12 +190,28 @@ def compare(
     """
     order = random.Random(seed)  # noqa: S311  an order, no secret
     times: dict[str, list[float]] = {name: [] for name in paths}
-    for _ in range(rounds):
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as place, pinned(pick_core()):
+        folders = {name: Path(place, str(number)) for number, name in enumerate(paths)}
+        for folder in folders.values():
+            folder.mkdir()
+        for _ in range(rounds):
+            for name, seconds in _round(paths, load, folders, runs, order).items():
+                times[name].append(seconds)
+    return {name: ratio(times[name], times[reference]) for name in paths if name != reference}
+
+
+def _round(
+    paths: Mapping[str, Path], load: Workload, folders: Mapping[str, Path], runs: int, order: random.Random
+) -> dict[str, float]:
+    """The least of each one's times; they take turns, so that whatever slows the machine meets all."""
+    least = dict.fromkeys(paths, math.inf)
+    for _ in range(runs):
         names = list(paths)
         order.shuffle(names)
         for name in names:
-            times[name].append(time_main(paths[name], load, runs))
-    return {name: ratio(times[name], times[reference]) for name in paths if name != reference}
+            done = run_process(load.arguments, load, executable=paths[name], folder=folders[name], keep=False)
+            least[name] = min(least[name], done.cpu_s)
+    return least
 
 
 def ratio(mine: Sequence[float], theirs: Sequence[float]) -> Ratio:

@@ -15,7 +15,7 @@ from bareflow.compile.versions import Version
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 7  # raise it when the same facts would be chosen from in another way
+FORMAT = 8  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "place": choice.place,
         "versions": [asdict(version) for version in choice.versions],
         "inline_all": choice.inline_all,
+        "ahead": choice.ahead,
         "describe": list(choice.describe()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
@@ -51,7 +52,8 @@ def choice_from_json(value: Mapping[str, Any]) -> Choice:
         for v in value["versions"]
     )
     tuning = _tuning(value["tuning"])
-    return Choice(value["weights"], clones, options, tuning, functions, value["place"], versions, value["inline_all"])
+    flags = {name: value[name] for name in ("weights", "place", "inline_all", "ahead")}
+    return Choice(**flags, clones=clones, options=options, tuning=tuning, functions=functions, versions=versions)
 
 
 def _tuning(value: Mapping[str, Any]) -> Tuning:

@@ -1,43 +1,42 @@
-"""Which variants of a program are fastest, found by measuring: greedy, within a time budget, plain O3 unless beaten.
+"""Which variants of a program are fastest, found by measuring: greedy, within a budget, clang's code unless beaten.
 
-First the profile's clones and weights, then tunings and options on top of what won. Every candidate's output is
-compared with plain O3's before it is measured. One that compiles to the same bytes is not measured.
+The reference is what clang makes of the same sources ahead of time, byte for byte. First the whole program at its
+best place, then the profile's special cases and weights, then tunings and options on top of what won. Every candidate's
+output is compared with the reference's before it is measured. One that compiles to the same bytes is not measured.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from bareflow.compile.choose import Program
 from bareflow.compile.pool import CompilePool
-from bareflow.compile.tiers import ObjectCode, Options
-from bareflow.compile.variants import (
-    PLACES,
-    PLAIN,
-    Candidate,
-    Change,
-    Choice,
-    Tuning,
-    module_options,
-    tunings,
-)
+from bareflow.compile.tiers import ObjectCode
+from bareflow.compile.variants import AHEAD, PLAIN, Candidate, Choice
 from bareflow.errors import BareFlowError
+from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
-from bareflow.trials.executable import link_executable
+from bareflow.trials.executable import image_digest, link_executable
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
 from bareflow.trials.special import take_special
 
 # Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
-ROUNDS = ((0.12, (3, 9, 11)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
-BUILD_S = 0.3  # about what building and checking a candidate takes, its run not counted
+ROUNDS = ((0.12, (3, 9, 15)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
+BUILDERS = min(2, os.cpu_count() or 1)  # candidates compiled side by side
+BUILD_S = 0.2  # about what building and checking a candidate takes, its run not counted
 SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
-PATIENCE = 20  # times plain O3's compile time, and 3 s: some options make LLVM run for ever on some programs
+PATIENCE = 20  # times the reference's compile time, and 3 s: some options make LLVM run for ever on some programs
+PASSES = 3  # over what can be tried on any program
 PROMISING = 0.985  # a screening ratio that deserves a closer look
-TOO_SHORT_S = 20e-6  # of a training run: below it nothing can be measured
+TOO_SHORT_S = 100e-6  # of a training run: below it nothing is measured but the process
+QUICK_S = 0.5  # a run that long is timed by its first one
 
 Progress = Callable[[str], None]
 
@@ -73,7 +72,7 @@ class Trials:
     Args:
         choice: the fastest.
         code: its object.
-        gain: its ratio against plain O3; None when plain O3 stays.
+        gain: its ratio against clang's code; None when that stays.
         findings: all candidates in the order of their trials.
         seconds: that it took.
     """
@@ -107,22 +106,25 @@ class Search:
     until: float
     runs: int = 1
     once_s: float = 0.0
-    deadline_s: float | None = None  # of a candidate's compilation; the first, plain O3, has none
-    expected: Outcome = field(default_factory=lambda: Outcome(0, b""))
+    deadline_s: float | None = None  # of a candidate's compilation; the first, the reference, has none
+    expected: Outcome = field(default_factory=lambda: Outcome(0.0, 0, b""))
     findings: list[Finding] = field(default_factory=list)
     known: dict[tuple[bytes, tuple[str, ...]], Path] = field(default_factory=dict)
+    images: dict[str, Path] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
 
     def build(self, choice: Choice) -> Built:
-        """Compile and link; equal objects share an executable."""
+        """Compile and link; what is loaded into memory with the same bytes shares an executable."""
         code = self.program.compile(choice, self.pool, deadline_s=self.deadline_s)
         self.deadline_s = self.deadline_s or 3.0 + PATIENCE * code.compile_ms / 1000
         order = self.program.order(choice)
-        path = self.known.get((code.data, order))
-        if path is None:
-            path = self.folder / f"trial-{len(self.known)}"
-            name = self.program.bitcode.name
-            link_executable([code.data], path, name=name, runtime="trial", order=order)
-            self.known[code.data, order] = path
+        with self.lock:
+            path = self.known.get((code.data, order))
+            if path is None:
+                made = self.folder / f"trial-{len(self.known)}"
+                link_executable([code.data], made, name=self.program.bitcode.name, order=order)
+                path = self.images.setdefault(image_digest(made), made)
+                self.known[code.data, order] = path
         return Built(choice, code, path)
 
     def try_build(self, name: str, choice: Choice, base: Built) -> Built | None:
@@ -167,21 +169,32 @@ class Search:
         each = BUILD_S + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
         return max(int(SCREEN_SHARE * (self.until - time.monotonic()) / each), 0)
 
-    def screen(self, candidates: Sequence[Candidate], base: Built) -> list[tuple[Candidate, Ratio]]:
-        """The candidates that look faster than a base, best first."""
-        built: dict[str, Built] = {}
-        by_name = {candidate.name: candidate for candidate in candidates}
-        seen: set[Path] = set()
+    def build_all(self, wanted: Sequence[Candidate], base: Built, start: Choice) -> dict[str, Built]:
+        """Candidates on top of a choice that are worth measuring, built side by side; equal code once."""
         most = self.affordable()
-        for candidate in candidates:
-            if self.late or len(built) >= most:
-                self.findings.append(Finding(candidate.name, None, "no time"))
-                continue
+        for candidate in wanted[most:]:
+            self.no_time(candidate.name)
+
+        def build(candidate: Candidate) -> Built | None:
+            if self.late:
+                self.no_time(candidate.name)
+                return None
             self.say(f"trying {candidate.name}")
-            one = self.try_build(candidate.name, candidate.change(base.choice), base)
-            if one and one.path not in seen:
-                built[candidate.name] = one
-                seen.add(one.path)
+            return self.try_build(candidate.name, candidate.change(start), base)
+
+        with ThreadPoolExecutor(BUILDERS) as threads:
+            built = list(threads.map(build, wanted[:most]))
+        found: dict[Path, str] = {}
+        for candidate, one in zip(wanted, built, strict=False):
+            if one:
+                found.setdefault(one.path, candidate.name)
+        by_name = {candidate.name: one for candidate, one in zip(wanted, built, strict=False) if one}
+        return {name: by_name[name] for name in found.values()}
+
+    def screen(self, wanted: Sequence[Candidate], base: Built) -> list[tuple[Candidate, Ratio]]:
+        """The candidates that look faster than a base, best first."""
+        by_name = {candidate.name: candidate for candidate in wanted}
+        built = self.build_all(wanted, base, base.choice)
         if not built:
             return []
         ratios = self.measure(built, base, self.rounds[0])
@@ -191,10 +204,10 @@ class Search:
         chosen = [name for name in ratios if ratios[name].median < PROMISING]
         return [(by_name[name], ratios[name]) for name in sorted(chosen, key=lambda name: ratios[name].median)]
 
-    def take(self, candidates: Sequence[Candidate], base: Built) -> Built:
+    def take(self, wanted: Sequence[Candidate], base: Built) -> Built:
         """Add what is faster, one after the other, each decided on top of what was taken before."""
         kinds: set[str] = set()
-        for candidate in candidates:
+        for candidate in wanted:
             if candidate.kind in kinds:
                 continue
             if self.late:
@@ -233,53 +246,65 @@ def search(
         progress: told what is being tried.
 
     Raises:
-        CompileError, LinkError: plain O3 cannot be built.
-        ToolError: plain O3 cannot be run.
+        CompileError, LinkError: not even plain O3 can be built.
+        ToolError: it cannot be run.
     """
     settings = settings or Settings()
     started = time.monotonic()
-    with TemporaryDirectory(prefix="bareflow-") as temporary, CompilePool(1) as pool:
+    with TemporaryDirectory(prefix="bareflow-") as temporary, CompilePool(BUILDERS) as pool:
         run = Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
-        plain = run.build(PLAIN)
-        run.expected = run_plain(plain.path, load)
-        once = run.once_s = time_main(plain.path, load, 1)
-        run.runs = runs_for(once)
+        plain = _reference(run)
         best = plain
-        if once > TOO_SHORT_S:
+        if run.once_s > TOO_SHORT_S:
+            best = _placed_best(run, plain)
             best = take_special(run, best, specialise=specialise)
             if weights and program.heat.hottest():
-                best = run.take([Candidate("profile weights", lambda c: replace(c, weights=True), "weights")], best)
-            best = run.take([one for one, _ in run.screen(_general(program), best)], best)
-            if program.order():
-                places = [Candidate(f"placed {place}", _placed(place), "place") for place in PLACES[1:]]
-                best = run.take([one for one, _ in run.screen(places, best)], best)
+                best = run.take([candidates.weights()], best)
+            best = _generally(run, best)
+            best = run.take([one for one, _ in run.screen(candidates.places(), best)], best)
         gain = None
-        if best is not plain:
+        if best.path != plain.path:
+            progress("comparing the best with clang's own code")
             gain = run.measure({"it": best}, plain, run.rounds[2])["it"]
-            if not gain.faster(settings.margin):
-                best, gain = plain, None
+        if gain is None or not gain.faster(settings.margin):
+            best, gain = plain, None
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
 
 
-def _placed(place: str) -> Change:
-    return lambda choice: replace(choice, place=place)
+def _reference(run: Search) -> Built:
+    """What has to be beaten: clang's own code, or where clang cannot compile it, plain O3; run once or twice."""
+    run.say("compiling as clang does ahead of time")
+    try:
+        plain = run.build(AHEAD)
+    except BareFlowError:
+        plain = run.build(PLAIN)
+    run.expected = run_plain(plain.path, run.load)
+    run.once_s = run.expected.cpu_s
+    if run.once_s < QUICK_S:  # the first run has cold caches
+        run.once_s = time_main(plain.path, run.load, 3)
+    run.load = replace(run.load, timeout_s=min(run.load.timeout_s, 5.0 + 10 * run.once_s))
+    run.runs = runs_for(run.once_s)
+    return plain
 
 
-def _tuned(tuning: Tuning) -> Change:
-    return lambda choice: replace(choice, tuning=choice.tuning | tuning)
+def _generally(run: Search, base: Built) -> Built:
+    """What can be tried on any program; what was no faster alone is tried again on top of what was."""
+    for _ in range(PASSES):
+        tried = candidates.general(run.program)
+        best = run.take([one for one, _ in run.screen(tried, base)], base)
+        if best is base:
+            break
+        base = best
+    return base
 
 
-def _optioned(change: Callable[[Options], Options]) -> Change:
-    return lambda choice: replace(choice, options=change(choice.options))
-
-
-def _general(program: Program) -> list[Candidate]:
-    """Tunings of all functions, then options of the module."""
-    found = []
-    for name, tuning in tunings(program.text, program.target).items():
-        found.append(
-            Candidate(name, _tuned(tuning), "width" if tuning.width else "schedule" if tuning.schedule else name)
-        )
-    for name, (kind, change) in module_options().items():
-        found.append(Candidate(name, _optioned(change), kind))
-    return found
+def _placed_best(run: Search, plain: Built) -> Built:
+    """The whole program at its best place: what all candidates begin with, be it slower than clang's code or not."""
+    built = run.build_all(candidates.places(), plain, PLAIN)
+    if not built:
+        return plain
+    ratios = run.measure(built, plain, run.rounds[1])
+    best = min(ratios, key=lambda name: ratios[name].median)
+    for name, found in ratios.items():
+        run.findings.append(Finding(name, found, "taken" if name == best else "no faster"))
+    return built[best]

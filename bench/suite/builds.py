@@ -14,7 +14,7 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from bareflow.compile.cpu import target_by_name
-from bareflow.compile.frontend import Bitcode, compile_sources
+from bareflow.compile.frontend import Bitcode, compile_parts, compile_sources
 from bareflow.compile.frontend import clang as clang_command
 from bareflow.compile.tiers import compile_object
 from bareflow.compile.variants import Choice
@@ -144,9 +144,10 @@ def frozen(
         trained = _trained(bitcode, program)
         native = target_by_name("native")
         given = TrialRun(Workload((program.name, *program.train)), settings or Settings()) if trials else None
-        chosen = choose(program_of(bitcode, native, trained), given) if trials or profile else None
+        parts = compile_parts([program.source], name=program.name)
+        chosen = choose(program_of(bitcode, native, trained, parts), given) if trials or profile else None
         if chosen is None or _uses_more(chosen.choice, profile=profile, specialise=specialise):
-            less = program_of(bitcode, native, trained if profile else None)
+            less = program_of(bitcode, native, trained if profile else None, parts)
             chosen = choose(less, given, specialise=specialise and profile, weights=profile)
         compile_ms = 1000 * max(time.perf_counter() - started, chosen.evidence.get("seconds", 0.0))
         target, out = folder / f"{program.name}.o", folder / program.name

@@ -9,7 +9,7 @@ from bareflow.compile.bytecode.edges import describe_edges
 from bareflow.compile.cfg import find_functions
 from bareflow.compile.cpu import target_by_name
 from bareflow.compile.frontend import compile_sources
-from bareflow.compile.variants import PLAIN, Choice, Tuning, tunings
+from bareflow.compile.variants import AHEAD, PLAIN, Choice, Tuning, tunings
 from bareflow.errors import ProfileError
 from bareflow.trials.executable import link_executable
 from bareflow.trials.freeze import TrialRun, choose, program_of
@@ -152,11 +152,11 @@ def test_values_unlike_any_in_training_take_the_plain_body(subject):
     assert outputs(link_executable([code.data], folder / "power", name="subject")) == expected
 
 
-def test_trials_keep_plain_code_where_nothing_is_faster(tmp_path):
+def test_trials_keep_clangs_code_where_nothing_is_faster(tmp_path):
     bitcode = build(tmp_path, '#include <stdio.h>\nint main(void) { return puts("hi") < 0; }', "short")
     program = program_of(bitcode, target_by_name("native"), train(bitcode))
     chosen = choose(program, TrialRun(Workload(("short",)), Settings(budget_s=2)))
-    assert chosen.choice == PLAIN
+    assert chosen.choice == AHEAD
     assert chosen.evidence["gain"] is None
 
 

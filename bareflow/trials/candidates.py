@@ -1,0 +1,47 @@
+"""What trials try on every program: where its functions lie, tunings of all of them, options of the optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bareflow.compile.choose import Program
+from bareflow.compile.tiers import Options
+from bareflow.compile.variants import PLACES, Candidate, Change, Choice, Tuning, module_options, tunings
+
+
+def places() -> list[Candidate]:
+    """The same code at other places."""
+    return [Candidate(f"placed {place}", _placed(place), "place") for place in PLACES]
+
+
+def weights() -> Candidate:
+    """The profile's branch weights and entry counts."""
+    return Candidate("profile weights", _weighted, "weights")
+
+
+def general(program: Program) -> list[Candidate]:
+    """Tunings of all functions, then options of the module; likelier ones first."""
+    found = []
+    for name, tuning in tunings(program.text, program.target).items():
+        kind = "width" if tuning.width else "schedule" if tuning.schedule else name
+        found.append(Candidate(name, _tuned(tuning), kind))
+    for name, (kind, change) in module_options().items():
+        found.append(Candidate(name, _optioned(change), kind))
+    return found
+
+
+def _weighted(choice: Choice) -> Choice:
+    return replace(choice, weights=True)
+
+
+def _placed(place: str) -> Change:
+    return lambda choice: replace(choice, place=place)
+
+
+def _tuned(tuning: Tuning) -> Change:
+    return lambda choice: replace(choice, tuning=choice.tuning | tuning)
+
+
+def _optioned(change: Callable[[Options], Options]) -> Change:
+    return lambda choice: replace(choice, options=change(choice.options))
