@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from bareflow.compile.cover import load_llvm
 from bareflow.compile.frontend import Bitcode
 from bareflow.errors import CompileError
 from bareflow.toolchain import cache_dir, run, write_atomic
@@ -28,8 +29,7 @@ def module_text(bitcode: Bitcode) -> str:
 
 def main() -> int:
     """Read bitcode from stdin and print it."""
-    import llvmlite.binding as llvm  # noqa: PLC0415  180 MB that only this child needs
-
+    llvm = load_llvm()  # 180 MB that only this child needs
     sys.stdout.write(str(llvm.parse_bitcode(sys.stdin.buffer.read())))
     return 0
 
