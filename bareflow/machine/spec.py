@@ -50,6 +50,7 @@ class MachineSpec:
         args: the workload's whole argv, its name first; none leaves what the image itself says.
         environment: its environment, (name, value) each; only with `args`.
         port: a virtio-serial port besides the two UARTs, for a guest whose wire is to be fast; not for microvm.
+        bad_sectors: of the image's file, whose reading fails (QEMU's blkdebug).
         writable: let the guest change the image; otherwise its writes are forgotten when it ends.
         gdb: start stopped, with gdb's stub open.
         debug_exit: with QEMU's isa-debug-exit, by which a guest ends it at once; real machines have none.
@@ -71,6 +72,7 @@ class MachineSpec:
     args: tuple[str, ...] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     port: bool = False
+    bad_sectors: tuple[int, ...] = ()
     writable: bool = False
     gdb: bool = False
     debug_exit: bool = True
@@ -172,12 +174,24 @@ def _disk(spec: MachineSpec) -> list[str]:
     name = {"auto": "virtio" if pvh else "ide"}.get(spec.drive, spec.drive)
     if name == "none":
         return []
-    drive = f"file={_quoted(spec.image.absolute())},format=raw,if=none,id=disk0"
+    drive = f"{_backend(spec)},if=none,id=disk0"
     words = ["-drive", drive if spec.writable else f"{drive},snapshot=on"]
     for device in (MICROVM_DRIVE,) if spec.machine == "microvm" else DRIVES[name]:
         # With -kernel QEMU's own entry is first in the boot order.
         words += ["-device", device.replace(",bootindex=0", "") if pvh else device]
     return words
+
+
+def _backend(spec: MachineSpec) -> str:
+    """What gives the drive its bytes: the image's file, with blkdebug between where sectors are to be bad."""
+    if not spec.bad_sectors:
+        return f"file={_quoted(spec.image.absolute())},format=raw"
+    rules = (
+        f"file.inject-error.{index}.event=read_aio,file.inject-error.{index}.sector={sector}"
+        for index, sector in enumerate(spec.bad_sectors)
+    )
+    name = _quoted(spec.image.absolute())
+    return ",".join(("driver=raw,file.driver=blkdebug", f"file.image.filename={name}", *rules))
 
 
 def _quoted(path: Path) -> str:

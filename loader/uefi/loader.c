@@ -27,6 +27,14 @@ struct room {
 };
 _Static_assert(sizeof(struct room) <= RAMDISK_KERNEL - RAMDISK_LOADER, "the loader's variables do not fit");
 
+/* What the build knows of this program: where in memory its code and constants lie, from its first byte, and
+ * the CRC-32 over them with this field zero (bareflow/image/uefi.py). */
+static const volatile struct {
+    uint32_t magic, at, size, crc;
+} self = {0x4b434642, 0, 0, 0};
+
+extern const uint8_t __ImageBase[]; /* by the linker */
+
 static struct efi_system_table *table;
 static struct efi_block_io *disk;
 static uint8_t *memory; /* the disk in memory, when it is there */
@@ -116,6 +124,17 @@ static struct kernel_header *load_kernel(struct fat16 *fs) {
     if (sentence)
         fail(sentence);
     return kernel;
+}
+
+/* Firmware does not check what it loads. What is wrong in the way to here can still do anything. */
+static void check_self(void) {
+    static const uint32_t zero;
+    const uint8_t *const crc_at = (const uint8_t *)&self.crc, *const first = __ImageBase + self.at,
+                         *const rest = crc_at + sizeof zero;
+    uint32_t crc = bf_crc32(0, first, (size_t)(crc_at - first));
+    crc = bf_crc32(crc, &zero, sizeof zero);
+    if (bf_crc32(crc, rest, (size_t)(first + self.size - rest)) != self.crc)
+        fail("C: checksum of BOOTX64.EFI");
 }
 
 /* The kernel needs what we cannot give it from here: four levels of page tables, and no-execute. */
@@ -229,6 +248,7 @@ efi_status efi_main(efi_handle image, struct efi_system_table *system) {
     const uint64_t stamp = time_stamp();
     struct fat16 fs;
     table = system;
+    check_self();
     table->boot->set_watchdog_timer(0, 0, 0,
                                     NULL); /* it would reset a machine that reads long, or shows why not */
     check_processor();

@@ -116,6 +116,13 @@ def test_pvh_damaged_volume_is_refused_by_the_kernel(boot, tmp_path):
 
 
 @UEFI
+def test_uefi_flipped_bit_in_the_loader_itself(failure, sound):
+    loader = build_uefi()
+    at = sound.read_bytes().find(loader) + loader.find(b"K: no KERNEL.BIN")
+    assert failure(sound, "uefi", flipped(sound, at + 4)) == "C: checksum of BOOTX64.EFI"
+
+
+@UEFI
 @pytest.mark.parametrize(
     ("patch", "words"),
     [
