@@ -211,7 +211,7 @@ async def collect(
     timer = Ended(line, timeout_s, stop)
     asking = asyncio.create_task(_ask(line))
     progress = Progress(say, collector)
-    opened = opener(where, baud=baud, opened=lambda: say(f"{where} is open"))
+    opened = opener(where, baud=baud, say=say)
     try:
         async with contextlib.aclosing(line.messages(opened, wait=wait)) as messages:
             async for message in messages:

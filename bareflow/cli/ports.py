@@ -79,7 +79,7 @@ def remote_of(
     where = chosen_port(port, baud)
     say = teller("grow")
     return Remote(
-        opener(where, baud=baud, opened=lambda: say(f"{where} is open")),
+        opener(where, baud=baud, say=say),
         where,
         console=opener(console, baud=baud) if console else None,
         stdin=stdin,

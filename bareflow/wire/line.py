@@ -33,18 +33,21 @@ def new_link(build_id: bytes = bytes(16), *, window: int = 4096) -> HostLink:
     return HostLink(random.getrandbits(31) | 1, build_id, window=window)
 
 
-def opener(where: str, *, baud: int = 115200, opened: Callable[[], None] = lambda: None) -> Opener:
+def opener(where: str, *, baud: int = 115200, say: Callable[[str], None] = lambda _: None) -> Opener:
     """What opens a port by name, again and again.
 
     Args:
         where: as for `open_port`; a plain path to a socket works too.
         baud: of a serial device.
-        opened: told each time that it is open.
+        say: told each time that it is open.
     """
+    again = ""
 
     async def open_again() -> BytePort:
+        nonlocal again
         port = await open_port(socket_name(where), baud=baud)
-        opened()
+        say(f"{where} is open{again}")
+        again = " again"
         return port
 
     return open_again
