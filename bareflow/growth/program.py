@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bareflow.compile.absent import absent_functions, stubs
 from bareflow.compile.cpu import Target, target_by_name
 from bareflow.compile.frontend import Bitcode, compile_sources
 from bareflow.compile.pool import CompilePool
@@ -168,6 +169,7 @@ def _base(
         needed=bitcode.undefined,
         options=options,
         bytecode=bytecode,
+        stubs=stubs(absent) if (absent := absent_functions(bitcode, service.target, service.pool)) else "",
     )
     _remember(base, split, interpreted, start)
     return base

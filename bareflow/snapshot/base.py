@@ -109,6 +109,7 @@ def build_base(
     needed: Iterable[str] = (),
     options: GrowthOptions,
     bytecode: str = "",
+    stubs: str = "",
 ) -> Base:
     """Link a growing program.
 
@@ -120,11 +121,12 @@ def build_base(
         needed: symbols that live code may need from libc although the first bodies do not.
         options: what the agent is told.
         bytecode: assembly of interpreted functions; the interpreter is linked beside it.
+        stubs: assembly of functions that only code without optimisation calls.
 
     Raises:
         LinkError: an undefined or doubly defined symbol.
     """
-    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed), bytecode))]
+    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed), bytecode, stubs))]
     parts += [hashlib.sha256(data).hexdigest() for data in objects]
     runtime = agent_objects() + (interpreter_objects() if bytecode else [])
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in runtime]
@@ -133,7 +135,7 @@ def build_base(
     if not stored.exists():
         source = slots_source(slots, aliases=aliases.items(), options=options, build_id=digest[:16])
         wanted = sorted({*needed, *LIBRARY_CALLS})
-        write_atomic(stored, _link(name, [source, bytecode], objects, runtime, wanted), mode=0o755)
+        write_atomic(stored, _link(name, [source, bytecode, stubs], objects, runtime, wanted), mode=0o755)
     elf = stored.read_bytes()
     return Base(elf, tuple(slots), digest[:16], ImageSymbols.read(elf))
 
