@@ -3,7 +3,8 @@
 An instruction is 16 bytes: op, three 16-bit fields a b c, and a 64-bit immediate that some instructions
 read as two 32-bit halves, d (low) and e (high). A field that names a value is the index of a 64-bit slot
 in the function's frame. Integers are kept zero-extended, floats as their bits, 128-bit integers in two
-consecutive slots. Words that follow an instruction (call arguments, switch cases) are 16 bytes too.
+consecutive slots, and so is a long double (x86_fp80): its significand, then sign and exponent.
+Words that follow an instruction (call arguments, switch cases) are 16 bytes too.
 """
 
 from __future__ import annotations
@@ -38,9 +39,8 @@ INT_COMPARE = (
     *("eq", "ne", "ult", "ule", "ugt", "uge"),
     *(f"{p}{w}" for w in (32, 64) for p in ("slt", "sle", "sgt", "sge")),
 )
-FLOAT_COMPARE = tuple(
-    f"{p}-{t}" for t in "fd" for p in ("oeq", "olt", "ole", "one", "ord", "ueq", "ult", "ule", "une", "uno")
-)
+FLOAT_PREDICATES = ("oeq", "olt", "ole", "one", "ord", "ueq", "ult", "ule", "une", "uno")
+FLOAT_COMPARE = tuple(f"{p}-{t}" for t in "fd" for p in FLOAT_PREDICATES)
 _family(" ".join(f"set-{p}" for p in INT_COMPARE + FLOAT_COMPARE), "DUU.", "a = 1 if the comparison of b, c holds")
 _family(" ".join(f"set-{p}-i" for p in INT_COMPARE), "DU..", "a = 1 if the comparison of b, immediate holds")
 _family(
@@ -64,6 +64,13 @@ _family("addf subf mulf divf addd subd muld divd", "DUU.", "a = b OP c, as float
 _family("muladdf muladdd", "DUUU", "a = b * c + d, rounded twice (llvm.fmuladd without a fused instruction)")
 _family("sqrtf sqrtd ftod dtof stof stod s32tof s32tod utof utod ftos dtos ftou dtou", "DU..", "a = OP(b)")
 _family("fpclassf fpclassd", "DU..", "a = 1 if b is of a class in the immediate, as llvm.is.fpclass")
+
+_family("addx subx mulx divx", "PQQ.", "a = b OP c, as long double")
+_family("sqrtx", "PQ..", "a = OP(b)")
+_family("ftox dtox stox utox", "PU..", "a = OP(b)")
+_family("xtof xtod xtos xtou", "DQ..", "a = OP(b)")
+_family(" ".join(f"set-{p}-x" for p in FLOAT_PREDICATES), "DQQ.", "a = 1 if the comparison of b, c holds")
+_family("fpclassx", "DQ..", "a = 1 if b is of a class in the immediate, as llvm.is.fpclass")
 
 _family("ctpop", "DU..", "a = bits set in b")
 _family("ctlz cttz bitreverse", "DU..", "a = OP of the low immediate bits of b")
@@ -104,6 +111,7 @@ _family("call", "....", "a.. = call of symbol d with b argument slots, listed in
 _family("call-r", "..U.", "the same for the address in c")
 _family("va-start", "U...", "va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments")
 _family("tsc", "D...", "a = time stamp counter")
+_family("thread", "DU..", "a = thread pointer plus b, a thread-local symbol's distance to it")
 
 OPCODE = Enumeration(
     name="opcode",
@@ -146,6 +154,7 @@ PLACE = Enumeration(
         "xmm": (1, "vector register number `index`"),
         "stack": (2, "the stack, `index` 8-byte words above the return address"),
         "byval": (3, "`size` bytes are copied there; the slot holds their address"),
+        "x87": (4, "results only: words 0 and 1 of `index` are st(0), 2 and 3 are st(1)"),
     },
 )
 
@@ -194,6 +203,7 @@ BYTECODE_SIGNATURE = Record(
         Field("stack_words", "u16", "8-byte words of arguments on the stack"),
         Field("vectors", "u8", "vector registers used, for al in calls of variadic functions"),
         Field("variadic", "u8", "1: the caller passes, or the function takes, more than is named"),
+        Field("x87", "u32", "x87 registers of the result"),
     ),
 )
 
@@ -243,7 +253,7 @@ BYTECODE = Layout(
     title="The interpreter's bytecode",
     doc="What the host makes of LLVM IR, and the interpreter runs. See docs/interpreter.md.",
     constants=(
-        Constant("BYTECODE_VERSION", 1, "of opcodes and tables"),
+        Constant("BYTECODE_VERSION", 2, "of opcodes and tables"),
         Constant("BYTECODE_NATIVE", 0xFFFFFFFF, "a symbol that is no interpreted function"),
         Constant("BYTECODE_VALUE_ENTRIES", 4, "entries in a value table"),
         Constant("BYTECODE_THUNK_SIZEOF", 16, "bytes from one native entry thunk to the next"),

@@ -35,6 +35,7 @@ static __attribute__((noinline)) void call_native(uint64_t target, const struct 
     out.vectors = s->vectors;
     out.stack_words = s->stack_words;
     out.stack = stack;
+    out.result.x87s = s->x87;
     for (uint32_t i = 0; i < s->arguments; i++, p++) {
         uint64_t v = r[list[i]];
         if (p->place == PLACE_GPR)
@@ -47,9 +48,12 @@ static __attribute__((noinline)) void call_native(uint64_t target, const struct 
             copy_forward(stack + p->index, (const void *)(uintptr_t)v, p->size);
     }
     bf_interp_native(&out);
-    for (uint32_t i = 0; i < s->results; i++, p++)
-        results[i] =
-            cut(p->place == PLACE_GPR ? out.result.gpr[p->index] : out.result.xmm[p->index], p->bits);
+    for (uint32_t i = 0; i < s->results; i++, p++) {
+        const uint64_t *from = p->place == PLACE_GPR   ? out.result.gpr
+                               : p->place == PLACE_XMM ? out.result.xmm
+                                                       : out.result.x87;
+        results[i] = cut(from[p->index], p->bits);
+    }
 }
 
 /* Whether the callee's slot still holds its thunk; if so the call is counted, as its stub would have. */
@@ -194,9 +198,12 @@ static void give_results(const struct bytecode_signature *s, const uint64_t *res
     for (uint32_t i = 0; i < s->results; i++, p++) {
         if (p->place == PLACE_GPR)
             to->gpr[p->index] = outgoing(p, results[i]);
-        else
+        else if (p->place == PLACE_XMM)
             to->xmm[p->index] = results[i];
+        else
+            to->x87[p->index] = results[i];
     }
+    to->x87s = s->x87;
 }
 
 void bf_interp_enter(uint32_t index, struct interp_regs *regs) {

@@ -39,9 +39,14 @@ bf_interp_entry:
     call bf_interp_enter
     movq INTERP_REGS_RESULT+0(%rsp), %rax
     movq INTERP_REGS_RESULT+8(%rsp), %rdx
-    movsd INTERP_REGS_RESULT+16(%rsp), %xmm0
-    movsd INTERP_REGS_RESULT+24(%rsp), %xmm1
-    leave
+    movsd INTERP_REGS_RESULT+INTERP_RESULT_XMM+0(%rsp), %xmm0
+    movsd INTERP_REGS_RESULT+INTERP_RESULT_XMM+8(%rsp), %xmm1
+    cmpl $1, INTERP_REGS_RESULT+INTERP_RESULT_X87S(%rsp)
+    jb 2f
+    je 1f
+    fldt INTERP_REGS_RESULT+INTERP_RESULT_X87+16(%rsp)
+1:  fldt INTERP_REGS_RESULT+INTERP_RESULT_X87+0(%rsp)
+2:  leave
     .cfi_def_cfa %rsp, 8
     ret
     .cfi_endproc
@@ -86,9 +91,14 @@ bf_interp_native:
     call *(%rbx)
     movq %rax, INTERP_OUT_RESULT+0(%rbx)
     movq %rdx, INTERP_OUT_RESULT+8(%rbx)
-    movsd %xmm0, INTERP_OUT_RESULT+16(%rbx)
-    movsd %xmm1, INTERP_OUT_RESULT+24(%rbx)
-    movq -8(%rbp), %rbx
+    movsd %xmm0, INTERP_OUT_RESULT+INTERP_RESULT_XMM+0(%rbx)
+    movsd %xmm1, INTERP_OUT_RESULT+INTERP_RESULT_XMM+8(%rbx)
+    cmpl $1, INTERP_OUT_RESULT+INTERP_RESULT_X87S(%rbx)
+    jb 1f
+    fstpt INTERP_OUT_RESULT+INTERP_RESULT_X87+0(%rbx)
+    je 1f                                       /* fstpt leaves the flags alone */
+    fstpt INTERP_OUT_RESULT+INTERP_RESULT_X87+16(%rbx)
+1:  movq -8(%rbp), %rbx
     leave
     .cfi_def_cfa %rsp, 8
     ret

@@ -187,6 +187,30 @@
     X(DTOU) \
     X(FPCLASSF) \
     X(FPCLASSD) \
+    X(ADDX) \
+    X(SUBX) \
+    X(MULX) \
+    X(DIVX) \
+    X(SQRTX) \
+    X(FTOX) \
+    X(DTOX) \
+    X(STOX) \
+    X(UTOX) \
+    X(XTOF) \
+    X(XTOD) \
+    X(XTOS) \
+    X(XTOU) \
+    X(SET_OEQ_X) \
+    X(SET_OLT_X) \
+    X(SET_OLE_X) \
+    X(SET_ONE_X) \
+    X(SET_ORD_X) \
+    X(SET_UEQ_X) \
+    X(SET_ULT_X) \
+    X(SET_ULE_X) \
+    X(SET_UNE_X) \
+    X(SET_UNO_X) \
+    X(FPCLASSX) \
     X(CTPOP) \
     X(CTLZ) \
     X(CTTZ) \
@@ -247,5 +271,6 @@
     X(CALL) \
     X(CALL_R) \
     X(VA_START) \
-    X(TSC)
+    X(TSC) \
+    X(THREAD)
 #endif

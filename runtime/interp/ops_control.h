@@ -30,5 +30,6 @@ L_RET_N: {
 } goto done;
 L_VA_START: start_arguments(r[ip->a], regs, ip->imm); NEXT;
 L_TSC: r[ip->a] = tsc(); NEXT;
+L_THREAD: r[ip->a] = thread_pointer() + r[ip->b]; NEXT;
 L_TRAP: __builtin_trap();
 /* clang-format on */

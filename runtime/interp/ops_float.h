@@ -39,6 +39,38 @@ L_SQRTD: { double x = to_double(r[ip->b]); __asm__("sqrtsd %0, %0" : "+x"(x)); r
 L_FPCLASSF: r[ip->a] = (float_class(r[ip->b], 23, 8) & ip->imm) != 0; NEXT;
 L_FPCLASSD: r[ip->a] = (float_class(r[ip->b], 52, 11) & ip->imm) != 0; NEXT;
 
+#define EXTENDED(NAME, EXPR)                                                            \
+    L_##NAME: { long double x = extended(r + ip->b), y = extended(r + ip->c); set_extended(r + ip->a, EXPR); } NEXT;
+#define EXTENDED_COMPARE(NAME, EXPR)                                                    \
+    L_SET_##NAME##_X: { long double x = extended(r + ip->b), y = extended(r + ip->c); r[ip->a] = (EXPR) ? 1 : 0; } NEXT;
+
+EXTENDED(ADDX, x + y)
+EXTENDED(SUBX, x - y)
+EXTENDED(MULX, x * y)
+EXTENDED(DIVX, x / y)
+L_SQRTX: { long double x = extended(r + ip->b); __asm__("fsqrt" : "+t"(x)); set_extended(r + ip->a, x); } NEXT;
+L_FTOX: set_extended(r + ip->a, (long double)to_float(r[ip->b])); NEXT;
+L_DTOX: set_extended(r + ip->a, (long double)to_double(r[ip->b])); NEXT;
+L_STOX: set_extended(r + ip->a, (long double)(int64_t)r[ip->b]); NEXT;
+L_UTOX: set_extended(r + ip->a, (long double)r[ip->b]); NEXT;
+L_XTOF: r[ip->a] = from_float((float)extended(r + ip->b)); NEXT;
+L_XTOD: r[ip->a] = from_double((double)extended(r + ip->b)); NEXT;
+L_XTOS: r[ip->a] = (uint64_t)(int64_t)extended(r + ip->b); NEXT;
+L_XTOU: r[ip->a] = (uint64_t)extended(r + ip->b); NEXT;
+EXTENDED_COMPARE(OEQ, x == y)
+EXTENDED_COMPARE(OLT, x < y)
+EXTENDED_COMPARE(OLE, x <= y)
+EXTENDED_COMPARE(ONE, __builtin_islessgreater(x, y))
+EXTENDED_COMPARE(ORD, !__builtin_isunordered(x, y))
+EXTENDED_COMPARE(UEQ, !__builtin_islessgreater(x, y))
+EXTENDED_COMPARE(ULT, !__builtin_isgreaterequal(x, y))
+EXTENDED_COMPARE(ULE, !__builtin_isgreater(x, y))
+EXTENDED_COMPARE(UNE, x != y)
+EXTENDED_COMPARE(UNO, __builtin_isunordered(x, y))
+L_FPCLASSX: r[ip->a] = (uint64_t)extended_class(r + ip->b, LOW); NEXT;
+
+#undef EXTENDED
+#undef EXTENDED_COMPARE
 #undef FLOAT
 #undef FLOAT_COMPARE
 /* clang-format on */

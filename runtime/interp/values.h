@@ -58,6 +58,18 @@ static inline void set_pair(uint64_t *slot, unsigned __int128 v) {
     slot[1] = (uint64_t)(v >> 64);
 }
 
+/* A long double in two slots: its significand; sign and exponent, whose upper bits are zero. */
+static inline long double extended(const uint64_t *slot) {
+    long double v;
+    __builtin_memcpy(&v, slot, 10);
+    return v;
+}
+
+static inline void set_extended(uint64_t *slot, long double v) {
+    slot[1] = 0;
+    __builtin_memcpy(slot, &v, 10);
+}
+
 /* The string instructions need no libc, which the workload may define itself. */
 static inline void copy_forward(void *to, const void *from, uint64_t n) {
     uint64_t words = n / 8, rest = n % 8;
@@ -99,6 +111,12 @@ static inline uint64_t tsc(void) {
     return (uint64_t)high << 32 | low;
 }
 
+static inline uint64_t thread_pointer(void) {
+    uint64_t v;
+    __asm__("movq %%fs:0, %0" : "=r"(v));
+    return v;
+}
+
 /* Write to every page of fresh stack memory from the top down, so that too much of it meets the guard page.
  */
 static inline void touch(char *memory, uint64_t size) {
@@ -134,6 +152,25 @@ static inline uint32_t float_class(uint64_t v, uint32_t fraction, uint32_t expon
     if (frac)
         return negative ? 0x10 : 0x80;
     return negative ? 0x20 : 0x40;
+}
+
+/* Whether a long double is of a class in `classes`. Encodings that no x87 makes (the integer bit does not
+ * fit the exponent) are NaNs, neither quiet nor signaling, as LLVM has it. */
+static inline int extended_class(const uint64_t *v, uint32_t classes) {
+    uint64_t exponent = v[1] & 0x7fff, fraction = v[0] << 1;
+    int negative = (int)(v[1] >> 15 & 1);
+    uint32_t class;
+    if ((exponent == 0) == (v[0] >> 63))
+        return (classes & 3) == 3;
+    if (exponent == 0x7fff)
+        class = fraction ? (fraction >> 63 ? 2 : 1) : negative ? 4 : 0x200;
+    else if (exponent)
+        class = negative ? 8 : 0x100;
+    else if (fraction)
+        class = negative ? 0x10 : 0x80;
+    else
+        class = negative ? 0x20 : 0x40;
+    return (class & classes) != 0;
 }
 
 /* One ARITH_ operation on `bits`-wide operands, exact in 128 bits; *overflowed if it does not fit. */

@@ -28,7 +28,7 @@ def run_driver(program: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("corpus", ["corpus_int", "corpus_abi", "generated"])
+@pytest.mark.parametrize("corpus", ["corpus_int", "corpus_abi", "corpus_extended", "generated"])
 def test_interpreted_functions_equal_compiled_ones(corpus, build_native, tmp_path):
     source = tmp_path / f"{corpus}.c"
     text = generate(SEED, GENERATED) if corpus == "generated" else (CORPUS / f"{corpus}.c").read_text()

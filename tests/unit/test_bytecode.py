@@ -80,8 +80,7 @@ def test_only_functions_with_a_number_are_compiled():
         ("%v = load <4 x i32>, ptr %p\n ret void", "vector type"),
         ('call void asm sideeffect "nop", ""()\n ret void', "inline assembly"),
         ("indirectbr ptr %p, [label %x]\nx:\n ret void", "instruction indirectbr"),
-        ("%v = load x86_fp80, ptr %p\n ret void", "type x86_fp80"),
-        ("%v = load ptr, ptr @tls\n ret void", "thread-local variable tls"),
+        ("%v = load ppc_fp128, ptr %p\n ret void", "type ppc_fp128"),
         ("%v = call i32 @setjmp(ptr %p)\n ret void", "calls setjmp, which may return twice"),
         ("%v = load i192, ptr %p\n ret void", "integer of 192 bits"),
         ("%v = call ptr @llvm.returnaddress.p0(i32 0)\n ret void", "intrinsic llvm.returnaddress"),
@@ -90,7 +89,6 @@ def test_only_functions_with_a_number_are_compiled():
 )  # fmt: skip
 def test_what_cannot_be_expressed_is_refused_with_its_reason(body, reason):
     text = (
-        "@tls = external thread_local global ptr\n"
         "declare i32 @setjmp(ptr)\ndeclare ptr @llvm.returnaddress.p0(i32)\n"
         f"define void @f(ptr %p) {{\n {body}\n}}\ndefine void @good() {{\n ret void\n}}\n"
     )
@@ -134,6 +132,33 @@ def test_memory_arguments_are_aligned_and_counted():
     signature = make_signature((big, aligned, Argument(I64, None)), PTR, sign=False, variadic=True)
     assert [(place.index, place.size) for place in signature.arguments] == [(0, 24), (4, 16), (0, 0)]
     assert named_counts((big, aligned)) == (0, 0, 6)
+
+
+def test_a_long_double_travels_in_aligned_memory_and_comes_back_in_x87_registers():
+    extended = Type("x86_fp80")
+    kinds = [I64] * 7 + [extended, DOUBLE, extended]
+    pair = Type("struct", members=(extended, extended))
+    signature = make_signature((Argument(kind, None) for kind in kinds), pair, sign=False, variadic=False)
+    assert [(place.place, place.index, place.bits) for place in signature.arguments[7:]] == [
+        *((PLACE["stack"], 2, 64), (PLACE["stack"], 3, 16), (PLACE["xmm"], 0, 64)),
+        *((PLACE["stack"], 4, 64), (PLACE["stack"], 5, 16)),
+    ]
+    assert [(place.place, place.index) for place in signature.results] == [(PLACE["x87"], n) for n in range(4)]
+    assert (signature.stack_words, signature.vectors, signature.x87) == (6, 1, 2)
+
+
+def test_thread_locals_are_distances_to_the_thread_pointer():
+    text = "@own = thread_local global i32 3\ndefine ptr @f() {\n ret ptr @own\n}\n"
+    program = compile_text(text)
+    assert program.thread_locals == {"own"}
+    assert opcodes(program.functions[0].code) == ["sym", "thread", "ret1"]
+    assert '.quad "own"@tpoff' in emit_assembly(program)
+
+
+def test_long_double_constants_keep_their_bits():
+    program = compile_text("define x86_fp80 @f() {\n ret x86_fp80 0xKC000A000000000000001\n}\n")
+    words = [BYTECODE_INSTRUCTION.decode(program.functions[0].code, at) for at in (0, 16)]
+    assert [word["imm"] for word in words] == [0xA000000000000001, 0xC000]
 
 
 def test_result_in_too_many_registers_is_refused():

@@ -15,13 +15,14 @@ from bareflow.layouts.bytecode import BYTECODE, PLACE
 
 _MAX_LEAVES = 64
 _GPRS, _XMMS = 6, 8
+_RESULT_REGISTERS = 2  # of each kind
 _INTEGER, _FLOAT = 1, 2
 _MAX_ARGUMENTS = next(c.value for c in BYTECODE.constants if c.name == "BYTECODE_MAX_ARGUMENTS")
 
 
 def is_wide(kind: ir.Type) -> bool:
     """Whether a scalar takes two slots."""
-    return kind.kind == "int" and kind.bits > 64
+    return kind.bits > 64 or kind.kind == "x86_fp80"
 
 
 def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
@@ -34,7 +35,7 @@ def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
         return []
     if kind.kind == "int" and kind.bits > 128:
         raise ir.RefusedError(f"integer of {kind.bits} bits")
-    if kind.kind in {"int", "float", "double", "ptr"} or is_float_pair(kind):
+    if kind.kind in {"int", "float", "double", "ptr", "x86_fp80"} or is_float_pair(kind):
         return [(kind, 0)]
     if kind.kind == "struct":
         parts = zip(kind.members, kind.offsets, strict=False)
@@ -74,13 +75,15 @@ class Signature:
     stack_words: int
     vectors: int
     variadic: bool
+    x87: int = 0
 
 
 class _Assigner:
-    """Hands out registers and stack words in order."""
+    """Hands out registers and stack words in order; `results`: those of a result."""
 
-    def __init__(self) -> None:
-        self.gprs = self.xmms = self.words = 0
+    def __init__(self, *, results: bool = False) -> None:
+        self.gprs = self.xmms = self.words = self.x87 = 0
+        self.results = results
         self.places: list[Place] = []
 
     def all(self, arguments: Iterable[ir.Argument]) -> None:
@@ -92,7 +95,9 @@ class _Assigner:
                 self.scalar(leaf, sign=argument.sign)
 
     def scalar(self, kind: ir.Type, *, sign: bool) -> None:
-        if is_wide(kind):
+        if kind.kind == "x86_fp80":
+            self._extended()
+        elif is_wide(kind):
             self._wide()
         elif kind.kind in {"float", "double"} or is_float_pair(kind):
             bits = 32 if kind.kind == "float" else 64
@@ -122,6 +127,16 @@ class _Assigner:
         self.places += [Place(PLACE["stack"], self.words), Place(PLACE["stack"], self.words + 1)]
         self.words += 2
 
+    def _extended(self) -> None:
+        """A long double is passed in memory, aligned to 16 bytes, and returned in an x87 register."""
+        if self.results:
+            place, first = PLACE["x87"], 2 * self.x87
+            self.x87 += 1
+        else:
+            place, first = PLACE["stack"], self.words + (self.words & 1)
+            self.words = first + 2
+        self.places += [Place(place, first), Place(place, first + 1, bits=16)]
+
     def byval(self, kind: ir.Type, align: int) -> None:
         step = max(8, align) // 8
         self.words = -(-self.words // step) * step
@@ -139,12 +154,13 @@ def make_signature(arguments: Iterable[ir.Argument], returns: ir.Type, *, sign: 
     assigner.all(arguments)
     if len(assigner.places) > _MAX_ARGUMENTS:
         raise ir.RefusedError(f"{len(assigner.places)} arguments")
-    results = _Assigner()
+    results = _Assigner(results=True)
     for leaf, _ in leaf_types(returns):
         results.scalar(leaf, sign=sign)
-    if results.gprs > 2 or results.xmms > 2 or results.words:
+    if max(results.gprs, results.xmms, results.x87) > _RESULT_REGISTERS or results.words:
         raise ir.RefusedError("result in more than two registers of a kind")
-    return Signature(tuple(assigner.places), tuple(results.places), (assigner.words + 1) & ~1, assigner.xmms, variadic)
+    places, words = tuple(assigner.places), (assigner.words + 1) & ~1
+    return Signature(places, tuple(results.places), words, assigner.xmms, variadic, results.x87)
 
 
 def named_counts(parameters: Iterable[ir.Argument]) -> tuple[int, int, int]:

@@ -54,6 +54,7 @@ def _signatures(program: BytecodeProgram) -> tuple[bytes, bytes]:
                 stack_words=signature.stack_words,
                 vectors=signature.vectors,
                 variadic=int(signature.variadic),
+                x87=signature.x87,
             )
         )
         places += [_place(place) for place in (*signature.arguments, *signature.results)]
@@ -94,7 +95,7 @@ def _symbols(program: BytecodeProgram) -> Iterator[str]:
     for name in program.symbols:
         if name in program.weak:
             yield f"    .weak {_quoted(name)}"
-        yield f"    .quad {_quoted(name)}"
+        yield f"    .quad {_quoted(name)}{'@tpoff' if name in program.thread_locals else ''}"
         yield f"    .long {numbers.get(name, _NATIVE):#x}, 0"
 
 

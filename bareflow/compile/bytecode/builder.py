@@ -94,6 +94,12 @@ class Builder:
         self.emit(op, result, b, c, **more)
         return result
 
+    def op_wide(self, op: str, b: Field = None, c: Field = None) -> Ref:
+        """Append an instruction with a two-slot result; return the result."""
+        result = self.reg(2)
+        self.emit(op, result, b, c)
+        return result
+
     def wide(self, low: Ref, high: Ref) -> Ref:
         """A two-slot register made of two single ones."""
         result = self.reg(2)
@@ -129,14 +135,13 @@ class Builder:
 
     def symbol(self, name: str, addend: int = 0) -> Ref:
         """A slot with that symbol's address."""
-        if name in self.module.thread_locals:
-            raise ir.RefusedError(f"thread-local variable {name}")
         if name.startswith("llvm."):
             raise ir.RefusedError(f"address of {name}")
         if not -(1 << 31) <= addend < 1 << 31:
             return self.op("add64-i", self.symbol(name), imm=addend & MASK64)
         index = self.symbols.index(name)
-        return self._shared("sym", index, addend, Ins("sym", d=index, e=addend))
+        address = self._shared("sym", index, addend, Ins("sym", d=index, e=addend))
+        return self.op("thread", address) if name in self.module.thread_locals else address
 
     def leaves(self, operand: ir.Operand) -> list[Ref]:
         """The slots of an operand, one reference a leaf."""

@@ -16,31 +16,55 @@ _PREDICATES = {
     "uge": ("ule", True),
 }
 
+_LETTERS = {"float": "f", "double": "d", "x86_fp80": "x"}
+_RUNTIME_LETTERS = {"f": "s", "d": "d", "x": "x"}  # in names of the compiler runtime
+
 
 def suffix(kind: ir.Type) -> str:
     """The letter that opcodes use for a floating-point type."""
-    if kind.kind not in {"float", "double"}:
+    if kind.kind not in _LETTERS:
         raise ir.RefusedError("vector arithmetic" if kind.kind == "vector" else f"type {kind}")
-    return kind.kind[0]
+    return _LETTERS[kind.kind]
+
+
+def library_name(name: str, kind: ir.Type) -> str:
+    """The C library's name of a function for that type, from the name for double."""
+    return name + {"f": "f", "d": "", "x": "l"}[suffix(kind)]
+
+
+def float_op(b: Builder, op: str, kind: ir.Type, first: Ref, second: Ref | None = None) -> Ref:
+    """Append the operation `op` of that type, which is its result's, too."""
+    return (b.op_wide if is_wide(kind) else b.op)(op + suffix(kind), first, second)
 
 
 def lower_float_binary(b: Builder, ins: ir.Instruction) -> Ref:
     """Lower fadd, fsub, fmul, fdiv and frem."""
-    letter = suffix(ins.type)
     left, right = (b.ref(operand) for operand in ins.operands)
     if ins.op == "frem":
-        return b.library("fmodf" if letter == "f" else "fmod", ins.type, [(ins.type, left), (ins.type, right)])
-    return b.op(ins.op[1:] + letter, left, right)
+        return b.library(library_name("fmod", ins.type), ins.type, [(ins.type, left), (ins.type, right)])
+    return float_op(b, ins.op[1:], ins.type, left, right)
 
 
 def sign_bit(kind: ir.Type) -> int:
-    """The sign bit of a floating-point type."""
-    return 1 << (31 if suffix(kind) == "f" else 63)
+    """The sign bit of a floating-point type, in the slot that holds it."""
+    return 1 << {"f": 31, "d": 63, "x": 15}[suffix(kind)]
+
+
+def sign_slot(kind: ir.Type, value: Ref) -> Ref:
+    """The slot of a value that holds its sign."""
+    return value.next() if is_wide(kind) else value
+
+
+def with_sign_slot(b: Builder, kind: ir.Type, value: Ref, changed: Ref) -> Ref:
+    """The value with that slot replaced."""
+    return b.wide(value, changed) if is_wide(kind) else changed
 
 
 def lower_fneg(b: Builder, ins: ir.Instruction) -> Ref:
     """Lower fneg: it flips the sign bit, of a NaN too."""
-    return b.op("xor-i", b.ref(ins.operands[0]), imm=sign_bit(ins.type))
+    value = b.ref(ins.operands[0])
+    flipped = b.op("xor-i", sign_slot(ins.type, value), imm=sign_bit(ins.type))
+    return with_sign_slot(b, ins.type, value, flipped)
 
 
 def float_compare(b: Builder, ins: ir.Instruction) -> tuple[str, Ref, Ref] | None:
@@ -72,13 +96,13 @@ def lower_to_float(b: Builder, ins: ir.Instruction) -> Ref:
     if is_wide(ins.source):
         if bits != 128:
             raise ir.RefusedError(f"{ins.op} from {ins.source}")
-        name = f"__float{'' if signed else 'un'}ti{letter}f".replace("ff", "sf")
+        name = f"__float{'' if signed else 'un'}ti{_RUNTIME_LETTERS[letter]}f"
         return b.library(name, ins.type, [(ins.source, value)])
-    if signed and bits == 32:
+    if signed and bits == 32 and letter != "x":
         return b.op(f"s32to{letter}", value)
     if signed:
-        return b.op(f"sto{letter}", b.signed(value, bits))
-    return b.op(f"{'u' if bits == 64 else 's'}to{letter}", value)
+        return float_op(b, "sto", ins.type, b.signed(value, bits))
+    return float_op(b, "uto" if bits == 64 else "sto", ins.type, value)
 
 
 def lower_to_int(b: Builder, ins: ir.Instruction) -> Ref:
@@ -89,14 +113,14 @@ def lower_to_int(b: Builder, ins: ir.Instruction) -> Ref:
     if is_wide(ins.type):
         if ins.type.bits != 128:
             raise ir.RefusedError(f"{ins.op} to {ins.type}")
-        name = f"__fix{'' if signed else 'uns'}{'s' if letter == 'f' else 'd'}fti"
+        name = f"__fix{'' if signed else 'uns'}{_RUNTIME_LETTERS[letter]}fti"
         return b.library(name, ins.type, [(ins.source, value)])
     return b.mask(b.op(f"{letter}to{'s' if signed else 'u'}", value), ins.type)
 
 
 def lower_resize(b: Builder, ins: ir.Instruction) -> Ref:
     """Lower fpext and fptrunc."""
-    return b.op(f"{suffix(ins.source)}to{suffix(ins.type)}", b.ref(ins.operands[0]))
+    return float_op(b, f"{suffix(ins.source)}to", ins.type, b.ref(ins.operands[0]))
 
 
 def lower_extract_element(b: Builder, ins: ir.Instruction) -> Ref:

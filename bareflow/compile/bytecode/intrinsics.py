@@ -7,7 +7,14 @@ from collections.abc import Callable
 from bareflow.compile.bytecode import ir
 from bareflow.compile.bytecode.abi import is_wide
 from bareflow.compile.bytecode.builder import MASK64, Builder
-from bareflow.compile.bytecode.floats import sign_bit, suffix
+from bareflow.compile.bytecode.floats import (
+    float_op,
+    library_name,
+    sign_bit,
+    sign_slot,
+    suffix,
+    with_sign_slot,
+)
 from bareflow.compile.bytecode.integers import mask_wide, sign_wide
 from bareflow.compile.bytecode.vcode import Ref
 from bareflow.layouts.bytecode import ARITH
@@ -31,7 +38,7 @@ _NOTHING = frozenset(
     ]
 )
 _FIRST = frozenset({"expect", "expect.with.probability", "launder.invariant.group", "strip.invariant.group"})
-_FIRST |= {"ssa.copy", "annotation", "ptr.annotation", "arithmetic.fence"}
+_FIRST |= {"threadlocal.address", "ssa.copy", "annotation", "ptr.annotation", "arithmetic.fence"}
 # Intrinsics that are a function of the C library, by the name of the double version.
 _LIBRARY = frozenset(
     [
@@ -96,9 +103,8 @@ def _base_name(name: str) -> str:
 
 
 def _library(b: Builder, ins: ir.Instruction, name: str, operands: list[ir.Operand]) -> Ref:
-    letter = suffix(operands[0].type)
     arguments = [(operand.type, b.ref(operand)) for operand in operands]
-    return b.library(name + ("f" if letter == "f" else ""), ins.type, arguments)
+    return b.library(library_name(name, operands[0].type), ins.type, arguments)
 
 
 def _memory(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
@@ -198,21 +204,27 @@ def _abs(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Re
 
 
 def _fabs(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    return [b.op("and-i", b.ref(operands[0]), imm=sign_bit(ins.type) - 1)]
+    value = b.ref(operands[0])
+    cleared = b.op("and-i", sign_slot(ins.type, value), imm=sign_bit(ins.type) - 1)
+    return [with_sign_slot(b, ins.type, value, cleared)]
 
 
 def _copysign(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     sign = sign_bit(ins.type)
-    magnitude = b.op("and-i", b.ref(operands[0]), imm=sign - 1)
-    return [b.op("or", magnitude, b.op("and-i", b.ref(operands[1]), imm=sign))]
+    value, other = (b.ref(operand) for operand in operands)
+    magnitude = b.op("and-i", sign_slot(ins.type, value), imm=sign - 1)
+    changed = b.op("or", magnitude, b.op("and-i", sign_slot(ins.type, other), imm=sign))
+    return [with_sign_slot(b, ins.type, value, changed)]
 
 
 def _sqrt(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    return [b.op(f"sqrt{suffix(ins.type)}", b.ref(operands[0]))]
+    return [float_op(b, "sqrt", ins.type, b.ref(operands[0]))]
 
 
 def _muladd(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     first, second, third = (b.ref(operand) for operand in operands)
+    if is_wide(ins.type):
+        return [float_op(b, "add", ins.type, float_op(b, "mul", ins.type, first, second), third)]
     return [b.op(f"muladd{suffix(ins.type)}", first, second, d=third)]
 
 
@@ -223,7 +235,7 @@ def _fpclass(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> li
 
 
 def _powi(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    name = "__powisf2" if suffix(ins.type) == "f" else "__powidf2"
+    name = {"f": "__powisf2", "d": "__powidf2", "x": "__powixf2"}[suffix(ins.type)]
     return [b.library(name, ins.type, [(operand.type, b.ref(operand)) for operand in operands])]
 
 

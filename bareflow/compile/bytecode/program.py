@@ -63,6 +63,7 @@ class BytecodeProgram:
         functions: in the order of the module.
         symbols: names whose addresses the symbol table must hold, by number.
         weak: those that may stay undefined.
+        thread_locals: those of thread-local variables: the table holds their distance to the thread pointer.
         signatures: of functions and call sites, by number.
         refused: reason, by function name.
         edge_count: u64 counters that the program needs.
@@ -72,6 +73,7 @@ class BytecodeProgram:
     functions: tuple[BytecodeFunction, ...]
     symbols: tuple[str, ...]
     weak: frozenset[str]
+    thread_locals: frozenset[str]
     signatures: tuple[Signature, ...]
     refused: Mapping[str, str]
     edge_count: int
@@ -146,6 +148,7 @@ def compile_bytecode(bitcode: bytes, function_index: Mapping[str, int] | None = 
         functions=tuple(functions),
         symbols=symbols,
         weak=frozenset(original.weak & set(symbols)),
+        thread_locals=frozenset(original.thread_locals & set(symbols)),
         signatures=tuple(tables.signatures),
         refused=refused,
         edge_count=tables.edges,

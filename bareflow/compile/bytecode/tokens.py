@@ -319,6 +319,8 @@ def _scalar_bits(kind: ir.Type, word: str) -> int | None:
         return int(word == "true")
     if kind.kind == "int" and word.lstrip("-").isdigit():
         return int(word) & ((1 << kind.bits) - 1)
+    if kind.kind == "x86_fp80" and word.startswith("0xK"):  # sign and exponent, then the significand
+        return int(word[3:], 16)
     if kind.kind in {"float", "double"} and word[0] in "-0123456789f":
         return float_bits(kind.kind, word)
     return None

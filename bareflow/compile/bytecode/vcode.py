@@ -26,7 +26,7 @@ class Reg:
 
 @dataclass(frozen=True)
 class Ref:
-    """One slot of a register (for a 128-bit value: this and the next)."""
+    """One slot of a register (for a 128-bit value or long double: this and the next)."""
 
     reg: Reg
     index: int = 0
@@ -37,7 +37,7 @@ class Ref:
         return self.reg.slot + self.index
 
     def next(self) -> Ref:
-        """The slot behind it: the high half of a 128-bit value."""
+        """The slot behind it: the high half of a 128-bit value, sign and exponent of a long double."""
         return Ref(self.reg, self.index + 1)
 
 

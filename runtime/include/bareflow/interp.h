@@ -12,22 +12,28 @@
 #define INTERP_REGS_XMM 48
 #define INTERP_REGS_STACK 176
 #define INTERP_REGS_RESULT 184
-#define INTERP_REGS_SIZEOF 224
+#define INTERP_REGS_SIZEOF 256
 #define INTERP_OUT_GPR 8
 #define INTERP_OUT_XMM 56
 #define INTERP_OUT_VECTORS 120
 #define INTERP_OUT_STACK_WORDS 128
 #define INTERP_OUT_STACK 136
 #define INTERP_OUT_RESULT 144
+/* Within a result. */
+#define INTERP_RESULT_XMM 16
+#define INTERP_RESULT_X87 32
+#define INTERP_RESULT_X87S 64
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
 
-/* Result registers, in the order rax rdx xmm0 xmm1. */
+/* Result registers: rax rdx xmm0 xmm1, then st(0) and st(1), of which `x87s` are in use. */
 struct interp_result {
     uint64_t gpr[2];
     uint64_t xmm[2];
+    uint64_t x87[4];
+    uint64_t x87s;
 };
 
 /* What native code passed: gpr and xmm are laid out as the ABI's register save area, for va_start. */
@@ -36,7 +42,6 @@ struct interp_regs {
     uint64_t xmm[8][2];
     uint64_t *stack; /* the first word above the return address */
     struct interp_result result;
-    uint64_t reserved;
 };
 
 /* A call into native code, ready to be made. stack_words MUST be even. */
@@ -50,6 +55,9 @@ struct interp_out {
     struct interp_result result;
 };
 
+_Static_assert(offsetof(struct interp_result, xmm) == INTERP_RESULT_XMM, "xmm");
+_Static_assert(offsetof(struct interp_result, x87) == INTERP_RESULT_X87, "x87");
+_Static_assert(offsetof(struct interp_result, x87s) == INTERP_RESULT_X87S, "x87s");
 _Static_assert(offsetof(struct interp_regs, xmm) == INTERP_REGS_XMM, "xmm");
 _Static_assert(offsetof(struct interp_regs, stack) == INTERP_REGS_STACK, "stack");
 _Static_assert(offsetof(struct interp_regs, result) == INTERP_REGS_RESULT, "result");

@@ -41,6 +41,29 @@ static inline u64 mix_d(u64 h, double d) {
     return mix(h, bits);
 }
 
+static inline long double next_l(u64 *s) {
+    u64 v = next(s), kind = v % 31;
+    long double x = (long double)(s64)(next(s) << 1) * 0x1.23456789abcdef02p-40L;
+    return kind == 0   ? 0.0L
+           : kind == 1 ? -0.0L
+           : kind == 2 ? __builtin_infl()
+           : kind == 3 ? __builtin_nanl("")
+           : kind == 4 ? x * 0x1p16000L
+           : kind == 5 ? x * 0x1p-16400L
+                       : x;
+}
+
+/* Ten bytes count; the six behind them are padding. */
+static inline u64 mix_l(u64 h, long double x) {
+    u64 low = 0;
+    u16 high = 0;
+    if (x != x)
+        return mix(h, 0x7fff8);
+    __builtin_memcpy(&low, &x, 8);
+    __builtin_memcpy(&high, (char *)&x + 8, 2);
+    return mix(mix(h, low), high);
+}
+
 static inline u64 mix_128(u64 h, u128 v) {
     return mix(mix(h, (u64)v), (u64)(v >> 64));
 }
@@ -53,3 +76,4 @@ static inline u64 mix_128(u64 h, u128 v) {
     for (int round = 0; round < (n); round++)
 #define R next(&s)
 #define D next_d(&s)
+#define L next_l(&s)

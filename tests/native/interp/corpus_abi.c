@@ -137,4 +137,6 @@ int deep(int n, int *sum) { int local[4] = {n, n * 2, 3, 4}; if (n == 0) return 
 TEST(deep) { EACH(3) { int k = 0; h = mix(h, (u64)p_deep((int)(R % 60), &k)); } return h; }
 double horner(const float *c, int n, double x) { double y = 0; while (n-- > 0) y = y * x + c[n]; return y; }
 TEST(horner) { float c[5]; EACH(4) { for (int i = 0; i < 5; i++) c[i] = (float)D; h = mix_d(h, p_horner(c, 5, D / 1e6)); } return h; }
+_Thread_local s64 own_sum = 5; static _Thread_local struct { s32 a[4]; s64 *p; } own; s64 thread_local_sum(int k, s64 v) { own.a[k & 3] += (s32)v; own.p = &own_sum; *own.p += own.a[(k + 1) & 3]; s64 r = own_sum; if (k == 9) { own_sum = 5; own = (typeof(own)){}; } return r; }
+TEST(thread_local_sum) { EACH(10) h = mix(h, (u64)p_thread_local_sum(round, (s64)R)); return h; }
 /* clang-format on */

@@ -5,7 +5,7 @@
 #define BAREFLOW_GEN_BYTECODE_H
 
 /* of opcodes and tables */
-#define BYTECODE_VERSION 1
+#define BYTECODE_VERSION 2
 /* a symbol that is no interpreted function */
 #define BYTECODE_NATIVE 0xffffffff
 /* entries in a value table */
@@ -201,67 +201,92 @@
 #define OP_DTOU 180 /* a = dtou(b) */
 #define OP_FPCLASSF 181 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
 #define OP_FPCLASSD 182 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
-#define OP_CTPOP 183 /* a = bits set in b */
-#define OP_CTLZ 184 /* a = ctlz of the low immediate bits of b */
-#define OP_CTTZ 185 /* a = cttz of the low immediate bits of b */
-#define OP_BITREVERSE 186 /* a = bitreverse of the low immediate bits of b */
-#define OP_BSWAP 187 /* a = b with bytes swapped, shifted right by immediate */
-#define OP_FSHL 188 /* a = fshl(b, c, amount d) of e bits */
-#define OP_FSHR 189 /* a = fshr(b, c, amount d) of e bits */
-#define OP_OVERFLOW 190 /* a = result, a + 1 = overflow flag; d: ARITH_…, e: bits */
-#define OP_SATURATE 191 /* a = saturated result; d: ARITH_…, e: bits */
-#define OP_LOAD8 192 /* a = memory at b + immediate */
-#define OP_LOAD16 193 /* a = memory at b + immediate */
-#define OP_LOAD32 194 /* a = memory at b + immediate */
-#define OP_LOAD64 195 /* a = memory at b + immediate */
-#define OP_LOAD8_X 196 /* a = memory at b + c * d + signed e */
-#define OP_LOAD16_X 197 /* a = memory at b + c * d + signed e */
-#define OP_LOAD32_X 198 /* a = memory at b + c * d + signed e */
-#define OP_LOAD64_X 199 /* a = memory at b + c * d + signed e */
-#define OP_LOAD8_W 200 /* the same with c a signed 32-bit index */
-#define OP_LOAD16_W 201 /* the same with c a signed 32-bit index */
-#define OP_LOAD32_W 202 /* the same with c a signed 32-bit index */
-#define OP_LOAD64_W 203 /* the same with c a signed 32-bit index */
-#define OP_LOAD_N 204 /* a = c bytes of memory at b + immediate */
-#define OP_STORE8 205 /* memory at b + immediate = a */
-#define OP_STORE16 206 /* memory at b + immediate = a */
-#define OP_STORE32 207 /* memory at b + immediate = a */
-#define OP_STORE64 208 /* memory at b + immediate = a */
-#define OP_STORE8_X 209 /* memory at b + c * d + signed e = a */
-#define OP_STORE16_X 210 /* memory at b + c * d + signed e = a */
-#define OP_STORE32_X 211 /* memory at b + c * d + signed e = a */
-#define OP_STORE64_X 212 /* memory at b + c * d + signed e = a */
-#define OP_STORE8_W 213 /* the same with c a signed 32-bit index */
-#define OP_STORE16_W 214 /* the same with c a signed 32-bit index */
-#define OP_STORE32_W 215 /* the same with c a signed 32-bit index */
-#define OP_STORE64_W 216 /* the same with c a signed 32-bit index */
-#define OP_STORE_N 217 /* c bytes of memory at b + immediate = a */
-#define OP_LEA_X 218 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
-#define OP_LEA_W 219 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
-#define OP_MEMCPY 220 /* memcpy(a, b, c bytes) */
-#define OP_MEMMOVE 221 /* memmove(a, b, c bytes) */
-#define OP_MEMSET 222 /* memset(a, b, c bytes) */
-#define OP_MEMCPY_I 223 /* copy immediate bytes from b to a */
-#define OP_ALLOCA 224 /* a = b fresh bytes, aligned to immediate, until this call returns */
-#define OP_STACKSAVE 225 /* a = mark of the dynamic memory */
-#define OP_STACKRESTORE 226 /* give back the dynamic memory taken since mark a */
-#define OP_ATOMICRMW 227 /* a = old memory at b; memory = old ATOMIC d c; e bytes */
-#define OP_CMPXCHG 228 /* a, a + 1 = old memory at b, whether it was c and became d; e bytes */
-#define OP_FENCE 229 /* full memory barrier */
-#define OP_JMP 230 /* go to d */
-#define OP_BACK 231 /* count a back edge of the function, go to d */
-#define OP_BACK_E 232 /* the same, and count edge e */
-#define OP_BR_NZ 233 /* if a is not zero: count edge e, go to d; else count edge e ^ 1 */
-#define OP_BR_Z 234 /* if a is zero: count edge e, go to d; else count edge e ^ 1 */
-#define OP_SWITCH 235 /* d cases follow, after the default, as bytecode_case; sorted by value */
-#define OP_RET 236 /* return nothing */
-#define OP_RET1 237 /* return slot a */
-#define OP_RET_N 238 /* return b slots, listed in the words that follow */
-#define OP_TRAP 239 /* stop: unreachable code was reached */
-#define OP_CALL 240 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
-#define OP_CALL_R 241 /* the same for the address in c */
-#define OP_VA_START 242 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
-#define OP_TSC 243 /* a = time stamp counter */
+#define OP_ADDX 183 /* a = b addx c, as long double */
+#define OP_SUBX 184 /* a = b subx c, as long double */
+#define OP_MULX 185 /* a = b mulx c, as long double */
+#define OP_DIVX 186 /* a = b divx c, as long double */
+#define OP_SQRTX 187 /* a = sqrtx(b) */
+#define OP_FTOX 188 /* a = ftox(b) */
+#define OP_DTOX 189 /* a = dtox(b) */
+#define OP_STOX 190 /* a = stox(b) */
+#define OP_UTOX 191 /* a = utox(b) */
+#define OP_XTOF 192 /* a = xtof(b) */
+#define OP_XTOD 193 /* a = xtod(b) */
+#define OP_XTOS 194 /* a = xtos(b) */
+#define OP_XTOU 195 /* a = xtou(b) */
+#define OP_SET_OEQ_X 196 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLT_X 197 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLE_X 198 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ONE_X 199 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ORD_X 200 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UEQ_X 201 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULT_X 202 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULE_X 203 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNE_X 204 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNO_X 205 /* a = 1 if the comparison of b, c holds */
+#define OP_FPCLASSX 206 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
+#define OP_CTPOP 207 /* a = bits set in b */
+#define OP_CTLZ 208 /* a = ctlz of the low immediate bits of b */
+#define OP_CTTZ 209 /* a = cttz of the low immediate bits of b */
+#define OP_BITREVERSE 210 /* a = bitreverse of the low immediate bits of b */
+#define OP_BSWAP 211 /* a = b with bytes swapped, shifted right by immediate */
+#define OP_FSHL 212 /* a = fshl(b, c, amount d) of e bits */
+#define OP_FSHR 213 /* a = fshr(b, c, amount d) of e bits */
+#define OP_OVERFLOW 214 /* a = result, a + 1 = overflow flag; d: ARITH_…, e: bits */
+#define OP_SATURATE 215 /* a = saturated result; d: ARITH_…, e: bits */
+#define OP_LOAD8 216 /* a = memory at b + immediate */
+#define OP_LOAD16 217 /* a = memory at b + immediate */
+#define OP_LOAD32 218 /* a = memory at b + immediate */
+#define OP_LOAD64 219 /* a = memory at b + immediate */
+#define OP_LOAD8_X 220 /* a = memory at b + c * d + signed e */
+#define OP_LOAD16_X 221 /* a = memory at b + c * d + signed e */
+#define OP_LOAD32_X 222 /* a = memory at b + c * d + signed e */
+#define OP_LOAD64_X 223 /* a = memory at b + c * d + signed e */
+#define OP_LOAD8_W 224 /* the same with c a signed 32-bit index */
+#define OP_LOAD16_W 225 /* the same with c a signed 32-bit index */
+#define OP_LOAD32_W 226 /* the same with c a signed 32-bit index */
+#define OP_LOAD64_W 227 /* the same with c a signed 32-bit index */
+#define OP_LOAD_N 228 /* a = c bytes of memory at b + immediate */
+#define OP_STORE8 229 /* memory at b + immediate = a */
+#define OP_STORE16 230 /* memory at b + immediate = a */
+#define OP_STORE32 231 /* memory at b + immediate = a */
+#define OP_STORE64 232 /* memory at b + immediate = a */
+#define OP_STORE8_X 233 /* memory at b + c * d + signed e = a */
+#define OP_STORE16_X 234 /* memory at b + c * d + signed e = a */
+#define OP_STORE32_X 235 /* memory at b + c * d + signed e = a */
+#define OP_STORE64_X 236 /* memory at b + c * d + signed e = a */
+#define OP_STORE8_W 237 /* the same with c a signed 32-bit index */
+#define OP_STORE16_W 238 /* the same with c a signed 32-bit index */
+#define OP_STORE32_W 239 /* the same with c a signed 32-bit index */
+#define OP_STORE64_W 240 /* the same with c a signed 32-bit index */
+#define OP_STORE_N 241 /* c bytes of memory at b + immediate = a */
+#define OP_LEA_X 242 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_LEA_W 243 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_MEMCPY 244 /* memcpy(a, b, c bytes) */
+#define OP_MEMMOVE 245 /* memmove(a, b, c bytes) */
+#define OP_MEMSET 246 /* memset(a, b, c bytes) */
+#define OP_MEMCPY_I 247 /* copy immediate bytes from b to a */
+#define OP_ALLOCA 248 /* a = b fresh bytes, aligned to immediate, until this call returns */
+#define OP_STACKSAVE 249 /* a = mark of the dynamic memory */
+#define OP_STACKRESTORE 250 /* give back the dynamic memory taken since mark a */
+#define OP_ATOMICRMW 251 /* a = old memory at b; memory = old ATOMIC d c; e bytes */
+#define OP_CMPXCHG 252 /* a, a + 1 = old memory at b, whether it was c and became d; e bytes */
+#define OP_FENCE 253 /* full memory barrier */
+#define OP_JMP 254 /* go to d */
+#define OP_BACK 255 /* count a back edge of the function, go to d */
+#define OP_BACK_E 256 /* the same, and count edge e */
+#define OP_BR_NZ 257 /* if a is not zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_Z 258 /* if a is zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_SWITCH 259 /* d cases follow, after the default, as bytecode_case; sorted by value */
+#define OP_RET 260 /* return nothing */
+#define OP_RET1 261 /* return slot a */
+#define OP_RET_N 262 /* return b slots, listed in the words that follow */
+#define OP_TRAP 263 /* stop: unreachable code was reached */
+#define OP_CALL 264 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
+#define OP_CALL_R 265 /* the same for the address in c */
+#define OP_VA_START 266 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
+#define OP_TSC 267 /* a = time stamp counter */
+#define OP_THREAD 268 /* a = thread pointer plus b, a thread-local symbol's distance to it */
 
 /* Which operation may overflow or saturate. */
 #define ARITH_SADD 0 /* signed addition */
@@ -289,6 +314,7 @@
 #define PLACE_XMM 1 /* vector register number `index` */
 #define PLACE_STACK 2 /* the stack, `index` 8-byte words above the return address */
 #define PLACE_BYVAL 3 /* `size` bytes are copied there; the slot holds their address */
+#define PLACE_X87 4 /* results only: words 0 and 1 of `index` are st(0), 2 and 3 are st(1) */
 
 /* One instruction, or 16 bytes of what follows one. */
 #define BYTECODE_INSTRUCTION_OP_OFFSET 0
@@ -320,7 +346,8 @@
 #define BYTECODE_SIGNATURE_STACK_WORDS_OFFSET 8
 #define BYTECODE_SIGNATURE_VECTORS_OFFSET 10
 #define BYTECODE_SIGNATURE_VARIADIC_OFFSET 11
-#define BYTECODE_SIGNATURE_SIZEOF 12
+#define BYTECODE_SIGNATURE_X87_OFFSET 12
+#define BYTECODE_SIGNATURE_SIZEOF 16
 
 /* One interpreted function. */
 #define BYTECODE_FUNCTION_CODE_OFFSET 0
@@ -402,6 +429,7 @@ struct bytecode_signature {
     uint16_t stack_words; /* 8-byte words of arguments on the stack */
     uint8_t vectors; /* vector registers used, for al in calls of variadic functions */
     uint8_t variadic; /* 1: the caller passes, or the function takes, more than is named */
+    uint32_t x87; /* x87 registers of the result */
 };
 _Static_assert(offsetof(struct bytecode_signature, first_place) == BYTECODE_SIGNATURE_FIRST_PLACE_OFFSET, "first_place");
 _Static_assert(offsetof(struct bytecode_signature, arguments) == BYTECODE_SIGNATURE_ARGUMENTS_OFFSET, "arguments");
@@ -409,6 +437,7 @@ _Static_assert(offsetof(struct bytecode_signature, results) == BYTECODE_SIGNATUR
 _Static_assert(offsetof(struct bytecode_signature, stack_words) == BYTECODE_SIGNATURE_STACK_WORDS_OFFSET, "stack_words");
 _Static_assert(offsetof(struct bytecode_signature, vectors) == BYTECODE_SIGNATURE_VECTORS_OFFSET, "vectors");
 _Static_assert(offsetof(struct bytecode_signature, variadic) == BYTECODE_SIGNATURE_VARIADIC_OFFSET, "variadic");
+_Static_assert(offsetof(struct bytecode_signature, x87) == BYTECODE_SIGNATURE_X87_OFFSET, "x87");
 _Static_assert(sizeof(struct bytecode_signature) == BYTECODE_SIGNATURE_SIZEOF, "bytecode_signature");
 
 struct bytecode_function {
