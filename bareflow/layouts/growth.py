@@ -13,6 +13,7 @@ VERSION = 1
 MAX_CODE = 960
 BACK_EDGES = 10
 COLLECT_ALL, COLLECT_HOT = 1, 2
+TRIAL_CANDIDATES = 8
 TIERS = 6  # entries in tables by tier; TIER numbers are in layouts.snapshot
 
 GROWTH_MESSAGE = Enumeration(
@@ -28,10 +29,12 @@ GROWTH_MESSAGE = Enumeration(
         "places": (37, "64-bit addresses: where ticks found the program"),
         "collected": (38, "collected_record: every count asked for has been sent"),
         "ended": (39, "collected_record: the program is leaving"),
+        "tried": (40, "tried_record: a round of a trial"),
         "code": (48, "code_piece, then bytes for the code cache"),
         "publish": (49, "publish_order: check a blob and let calls go to it"),
         "arm": (50, "arm_order: when a function counts as hot"),
         "collect": (51, "collect_order: send what changed"),
+        "trial": (53, "trial_order, then trial_candidates: let calls go to each in turn, and time them"),
         "text": (52, "text_order: send what the console said, and says from now on, as FRAME_TEXT messages"),
     },
 )
@@ -218,6 +221,44 @@ PUBLISH_ORDER = Record(
     ),
 )
 
+TRIAL_ORDER = Record(
+    "trial_order",
+    "Blobs of one function that have been sent whole take turns. A new order, a publish or the last round ends a trial.",
+    (
+        Field("function", "u32", "index"),
+        Field("candidates", "u16", "how many trial_candidates follow; 0 ends the trial"),
+        Field("flags", "u16", "zero"),
+        Field("trial", "u64", "the host's number for it"),
+        Field("calls", "u32", "calls of one turn; those of its first quarter are not timed"),
+        Field("rounds", "u32", "of a turn for each"),
+    ),
+)
+
+TRIAL_CANDIDATE = Record(
+    "trial_candidate",
+    "One of the blobs.",
+    (
+        Field("start", "u64", "address of its first byte"),
+        Field("entry", "u64", "address to call"),
+        Field("length", "u32", "its bytes"),
+        Field("crc", "u32", "CRC-32 of them"),
+    ),
+)
+
+TRIED_RECORD = Record(
+    "tried_record",
+    "What one round of a trial took; or, with no candidates, why the trial did not begin.",
+    (
+        Field("function", "u32", "index"),
+        Field("status", "u16", "PUBLISH_…"),
+        Field("candidates", "u16", "entries in `cycles`"),
+        Field("trial", "u64", "as in the order"),
+        Field("round", "u32", "from 0"),
+        Field("timed", "u32", "calls that each turn timed"),
+        Field("cycles", "u64", "their sum by candidate, in the order's order", TRIAL_CANDIDATES),
+    ),
+)
+
 ARM_ORDER = Record(
     "arm_order",
     "Sets a function's threshold.",
@@ -253,6 +294,7 @@ GROWTH = Layout(
         Constant("GROWTH_TIERS", TIERS, "entries in tables by tier"),
         Constant("GROWTH_SELF", 0x80000000, "added to a function's index by its entry for calls to itself"),
         Constant("GROWTH_BACK_EDGES", BACK_EDGES, "iterations that count as much as a call"),
+        Constant("TRIAL_CANDIDATES", TRIAL_CANDIDATES, "most blobs in one trial"),
         Constant("GROWTH_MAX_CODE", MAX_CODE, "most bytes in a code piece"),
         Constant("COLLECT_ALL", COLLECT_ALL, "counts of every function, not only of those that changed"),
         Constant("COLLECT_HOT", COLLECT_HOT, "send hot again for functions that still wait at their tier"),
@@ -271,6 +313,9 @@ GROWTH = Layout(
         COLLECTED_RECORD,
         CODE_PIECE,
         PUBLISH_ORDER,
+        TRIAL_ORDER,
+        TRIAL_CANDIDATE,
+        TRIED_RECORD,
         ARM_ORDER,
         COLLECT_ORDER,
         TEXT_ORDER,

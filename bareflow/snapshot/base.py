@@ -23,6 +23,8 @@ from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_ato
 AGENT = (
     "agent/agent.c",
     "agent/slow.c",
+    "agent/rotate.c",
+    "agent/trial.c",
     "agent/port.c",
     "agent/seen.c",
     "agent/entry.S",

@@ -6,6 +6,7 @@
 #include "bareflow/gen/snapshot.h"
 #include "bareflow/wire.h"
 #include "port.h"
+#include "rotate.h"
 #include "seen.h"
 
 #define OUTGOING (64 * 1024)
@@ -122,18 +123,27 @@ static void take_code(const uint8_t *payload, uint32_t length) {
     copy((void *)piece.address, payload + sizeof piece, length);
 }
 
-/* What keeps an order from being carried out: PUBLISH_… */
-static uint16_t check(const struct publish_order *order) {
-    if (order->function >= bf_program.functions || order->tier >= GROWTH_TIERS ||
-        !in_arena(order->start, order->length) || order->entry - order->start >= order->length)
+/* What keeps code from being called: PUBLISH_… */
+static uint16_t usable(uint64_t start, uint64_t entry, uint32_t length, uint32_t crc) {
+    uint32_t ignored[4];
+    if (!in_arena(start, length) || entry - start >= length)
         return PUBLISH_REFUSED;
-    if (bf_crc32(0, (const void *)order->start, order->length) != order->crc)
+    if (bf_crc32(0, (const void *)start, length) != crc)
         return PUBLISH_DAMAGED;
+    if (start + length - arena > arena_used)
+        arena_used = start + length - arena;
+    cpuid(0, 0, ignored); /* serialises: no instruction of the blob was fetched before it was written */
     return PUBLISH_DONE;
 }
 
+/* What keeps an order from being carried out: PUBLISH_… */
+static uint16_t check(const struct publish_order *order) {
+    if (order->function >= bf_program.functions || order->tier >= GROWTH_TIERS)
+        return PUBLISH_REFUSED;
+    return usable(order->start, order->entry, order->length, order->crc);
+}
+
 static void publish(const struct publish_order *order) {
-    uint32_t ignored[4];
     close_window();
     struct published_record answer = {
         .function = order->function, .tier = order->tier, .status = check(order), .blob = order->blob};
@@ -144,9 +154,7 @@ static void publish(const struct publish_order *order) {
     }
     if (answer.status == PUBLISH_DONE) {
         struct slot *slot = &bf_slots[order->function];
-        if (order->start + order->length - arena > arena_used)
-            arena_used = order->start + order->length - arena;
-        cpuid(0, 0, ignored); /* serialises: no instruction of the blob was fetched before it was written */
+        bf_rotation_end(order->function);
         slot->tier = order->tier;
         __atomic_store_n(&slot->target, order->entry, __ATOMIC_RELEASE);
         bf_stats[order->function].threshold = bf_program.thresholds[order->tier];
@@ -212,7 +220,10 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
         arm_order(&order.arm);
     else if (type == GROWTH_COLLECT && length >= sizeof order.collect)
         collect_order(&order.collect);
-    else if (type == GROWTH_TEXT && length >= sizeof order.text)
+    else if (type == GROWTH_TRIAL) {
+        close_window();
+        bf_trial_order(&wire, payload, length, usable);
+    } else if (type == GROWTH_TEXT && length >= sizeof order.text)
         text_order(&order.text);
 }
 
@@ -333,6 +344,7 @@ static void report(void) {
     if (greeted != wire.peer)
         greet();
     send_hot();
+    bf_trial_report(&wire);
     send_text();
     send_samples(TIMES_IN_MESSAGE);
     send_places(PLACES_IN_MESSAGE);

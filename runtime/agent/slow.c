@@ -5,6 +5,7 @@
  * longjmp has thrown away do no harm. */
 #include "bareflow/agent.h"
 #include "bareflow/gen/snapshot.h"
+#include "rotate.h"
 
 #define SELF_GAP (1 << 20) /* calls to itself between two looks where no threshold is near */
 #define MAX_GAP (1 << 24)
@@ -109,7 +110,23 @@ static uint64_t next_gap(const struct function_stats *stats, uint64_t now, uint6
     return gap > most ? most : gap + 1;
 }
 
+/* A call of a function whose candidates take turns: looked at every time. */
+static struct bf_timed_call *rotated_call(uint32_t function, uint64_t *return_slot) {
+    uint32_t turn = bf_rotation_turn(return_slot);
+    if (bf_rotating(function)) /* else this was the last call, and it is armed again */
+        arm(&bf_slots[function].counter, &bf_stats[function].armed, 1);
+    if (!turn)
+        return 0;
+    struct bf_timed_call *timed = time_call(function, return_slot, 1);
+    if (timed)
+        timed->candidate = turn;
+    bf_rotation_begun(return_slot, timed != 0);
+    return timed;
+}
+
 static struct bf_timed_call *outside_call(uint32_t function, uint64_t *return_slot) {
+    if (bf_rotating(function))
+        return rotated_call(function, return_slot);
     struct slot *slot = &bf_slots[function];
     struct function_stats *stats = &bf_stats[function];
     uint64_t own, calls = bf_calls(function, &own), now = bf_tsc();
@@ -155,6 +172,10 @@ struct bf_timed_call *bf_slow_path(uint32_t which, uint64_t *return_slot) {
 }
 
 static void add_time(const struct bf_timed_call *call, uint64_t cycles) {
+    if (call->candidate) {
+        bf_rotation_time(call->candidate - 1, cycles);
+        return;
+    }
     struct tier_times *times = &bf_times[call->function][call->tier];
     unsigned __int128 sum = (unsigned __int128)cycles * call->weight;
     sum += (unsigned __int128)times->cycles_high << 64 | times->cycles_low;

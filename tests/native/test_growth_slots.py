@@ -27,10 +27,11 @@ def driver(tmp_path_factory):
     def build(name: str, *flags: str) -> Path:
         """The slow path may use general registers only, whatever the rest is compiled with."""
         include, no_pie = f"-I{ROOT}/runtime/include", "-fno-pie"
-        slow, program = folder / f"{name}.o", folder / name
+        slow, program = [folder / f"{name}-{part}.o" for part in ("slow", "rotate")], folder / name
         agent = ["cc", *FLAGS, *flags, no_pie, "-mgeneral-regs-only", include, "-c"]
-        subprocess.run([*agent, f"{ROOT}/runtime/agent/slow.c", "-o", slow], check=True)
-        files = [f"{ROOT}/tests/native/slot_driver.c", source, f"{ROOT}/runtime/agent/entry.S", slow]
+        for part, made in zip(("slow", "rotate"), slow, strict=True):
+            subprocess.run([*agent, f"{ROOT}/runtime/agent/{part}.c", "-o", made], check=True)
+        files = [f"{ROOT}/tests/native/slot_driver.c", source, f"{ROOT}/runtime/agent/entry.S", *slow]
         command = ["cc", *FLAGS, *flags, no_pie, "-no-pie", include, *files, "-o", program, "-pthread", "-lm"]
         subprocess.run(command, check=True)
         return program

@@ -34,6 +34,7 @@ struct bf_timed_call {
     uint64_t ticks; /* agent_cycles when it began */
     uint64_t weight;
     uint32_t function, tier;
+    uint32_t candidate; /* + 1, of a trial; 0: none */
 };
 
 #define BF_TIMED_CALLS 64

@@ -14,6 +14,8 @@
 #define GROWTH_SELF 0x80000000
 /* iterations that count as much as a call */
 #define GROWTH_BACK_EDGES 10
+/* most blobs in one trial */
+#define TRIAL_CANDIDATES 8
 /* most bytes in a code piece */
 #define GROWTH_MAX_CODE 960
 /* counts of every function, not only of those that changed */
@@ -30,10 +32,12 @@
 #define GROWTH_PLACES 37 /* 64-bit addresses: where ticks found the program */
 #define GROWTH_COLLECTED 38 /* collected_record: every count asked for has been sent */
 #define GROWTH_ENDED 39 /* collected_record: the program is leaving */
+#define GROWTH_TRIED 40 /* tried_record: a round of a trial */
 #define GROWTH_CODE 48 /* code_piece, then bytes for the code cache */
 #define GROWTH_PUBLISH 49 /* publish_order: check a blob and let calls go to it */
 #define GROWTH_ARM 50 /* arm_order: when a function counts as hot */
 #define GROWTH_COLLECT 51 /* collect_order: send what changed */
+#define GROWTH_TRIAL 53 /* trial_order, then trial_candidates: let calls go to each in turn, and time them */
 #define GROWTH_TEXT 52 /* text_order: send what the console said, and says from now on, as FRAME_TEXT messages */
 
 /* What became of a publish. */
@@ -155,6 +159,32 @@
 #define PUBLISH_ORDER_LENGTH_OFFSET 32
 #define PUBLISH_ORDER_CRC_OFFSET 36
 #define PUBLISH_ORDER_SIZEOF 40
+
+/* Blobs of one function that have been sent whole take turns. A new order, a publish or the last round ends a trial. */
+#define TRIAL_ORDER_FUNCTION_OFFSET 0
+#define TRIAL_ORDER_CANDIDATES_OFFSET 4
+#define TRIAL_ORDER_FLAGS_OFFSET 6
+#define TRIAL_ORDER_TRIAL_OFFSET 8
+#define TRIAL_ORDER_CALLS_OFFSET 16
+#define TRIAL_ORDER_ROUNDS_OFFSET 20
+#define TRIAL_ORDER_SIZEOF 24
+
+/* One of the blobs. */
+#define TRIAL_CANDIDATE_START_OFFSET 0
+#define TRIAL_CANDIDATE_ENTRY_OFFSET 8
+#define TRIAL_CANDIDATE_LENGTH_OFFSET 16
+#define TRIAL_CANDIDATE_CRC_OFFSET 20
+#define TRIAL_CANDIDATE_SIZEOF 24
+
+/* What one round of a trial took; or, with no candidates, why the trial did not begin. */
+#define TRIED_RECORD_FUNCTION_OFFSET 0
+#define TRIED_RECORD_STATUS_OFFSET 4
+#define TRIED_RECORD_CANDIDATES_OFFSET 6
+#define TRIED_RECORD_TRIAL_OFFSET 8
+#define TRIED_RECORD_ROUND_OFFSET 16
+#define TRIED_RECORD_TIMED_OFFSET 20
+#define TRIED_RECORD_CYCLES_OFFSET 24
+#define TRIED_RECORD_SIZEOF 88
 
 /* Sets a function's threshold. */
 #define ARM_ORDER_FUNCTION_OFFSET 0
@@ -372,6 +402,52 @@ _Static_assert(offsetof(struct publish_order, entry) == PUBLISH_ORDER_ENTRY_OFFS
 _Static_assert(offsetof(struct publish_order, length) == PUBLISH_ORDER_LENGTH_OFFSET, "length");
 _Static_assert(offsetof(struct publish_order, crc) == PUBLISH_ORDER_CRC_OFFSET, "crc");
 _Static_assert(sizeof(struct publish_order) == PUBLISH_ORDER_SIZEOF, "publish_order");
+
+struct trial_order {
+    uint32_t function; /* index */
+    uint16_t candidates; /* how many trial_candidates follow; 0 ends the trial */
+    uint16_t flags; /* zero */
+    uint64_t trial; /* the host's number for it */
+    uint32_t calls; /* calls of one turn; those of its first quarter are not timed */
+    uint32_t rounds; /* of a turn for each */
+};
+_Static_assert(offsetof(struct trial_order, function) == TRIAL_ORDER_FUNCTION_OFFSET, "function");
+_Static_assert(offsetof(struct trial_order, candidates) == TRIAL_ORDER_CANDIDATES_OFFSET, "candidates");
+_Static_assert(offsetof(struct trial_order, flags) == TRIAL_ORDER_FLAGS_OFFSET, "flags");
+_Static_assert(offsetof(struct trial_order, trial) == TRIAL_ORDER_TRIAL_OFFSET, "trial");
+_Static_assert(offsetof(struct trial_order, calls) == TRIAL_ORDER_CALLS_OFFSET, "calls");
+_Static_assert(offsetof(struct trial_order, rounds) == TRIAL_ORDER_ROUNDS_OFFSET, "rounds");
+_Static_assert(sizeof(struct trial_order) == TRIAL_ORDER_SIZEOF, "trial_order");
+
+struct trial_candidate {
+    uint64_t start; /* address of its first byte */
+    uint64_t entry; /* address to call */
+    uint32_t length; /* its bytes */
+    uint32_t crc; /* CRC-32 of them */
+};
+_Static_assert(offsetof(struct trial_candidate, start) == TRIAL_CANDIDATE_START_OFFSET, "start");
+_Static_assert(offsetof(struct trial_candidate, entry) == TRIAL_CANDIDATE_ENTRY_OFFSET, "entry");
+_Static_assert(offsetof(struct trial_candidate, length) == TRIAL_CANDIDATE_LENGTH_OFFSET, "length");
+_Static_assert(offsetof(struct trial_candidate, crc) == TRIAL_CANDIDATE_CRC_OFFSET, "crc");
+_Static_assert(sizeof(struct trial_candidate) == TRIAL_CANDIDATE_SIZEOF, "trial_candidate");
+
+struct tried_record {
+    uint32_t function; /* index */
+    uint16_t status; /* PUBLISH_… */
+    uint16_t candidates; /* entries in `cycles` */
+    uint64_t trial; /* as in the order */
+    uint32_t round; /* from 0 */
+    uint32_t timed; /* calls that each turn timed */
+    uint64_t cycles[8]; /* their sum by candidate, in the order's order */
+};
+_Static_assert(offsetof(struct tried_record, function) == TRIED_RECORD_FUNCTION_OFFSET, "function");
+_Static_assert(offsetof(struct tried_record, status) == TRIED_RECORD_STATUS_OFFSET, "status");
+_Static_assert(offsetof(struct tried_record, candidates) == TRIED_RECORD_CANDIDATES_OFFSET, "candidates");
+_Static_assert(offsetof(struct tried_record, trial) == TRIED_RECORD_TRIAL_OFFSET, "trial");
+_Static_assert(offsetof(struct tried_record, round) == TRIED_RECORD_ROUND_OFFSET, "round");
+_Static_assert(offsetof(struct tried_record, timed) == TRIED_RECORD_TIMED_OFFSET, "timed");
+_Static_assert(offsetof(struct tried_record, cycles) == TRIED_RECORD_CYCLES_OFFSET, "cycles");
+_Static_assert(sizeof(struct tried_record) == TRIED_RECORD_SIZEOF, "tried_record");
 
 struct arm_order {
     uint32_t function; /* index */
