@@ -171,14 +171,16 @@ def parts_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def shrunk_image(image: str | None, workload: str | None, files: Sequence[str]) -> tuple[Path, Recipe]:
-    """Return the image that growing or freezing a recipe's workload has left.
+def shrunk_image(
+    image: str | None, workload: str | None, files: Sequence[str], folder: Path | None = None
+) -> tuple[Path, Recipe]:
+    """Return the image that growing or freezing a recipe's workload has left in a folder.
 
     Raises:
         UsageError: there is none.
     """
     recipe = choose_recipe(image, workload, files)
-    path = output_folder() / f"{recipe.name}.shrunk.img"
+    path = (folder or output_folder()) / f"{recipe.name}.shrunk.img"
     if not path.is_file():
         named = f"--workload {workload}" if workload else f"--image {image or recipe.name}"
         raise UsageError(
@@ -206,6 +208,7 @@ def image_to_boot(
         "workload": "build this C file or folder first, and boot it",
         "file": "with --workload: pack a file (repeatable)",
         "shrunk": "the image that grow or freeze has left of a recipe's workload",
+        "out": "with --shrunk: the folder that grow or freeze was told (build)",
         "args": "the workload's arguments, split as a shell splits",
         "chat": "tinyllama: type prompts on the console; Ctrl-C ends it",
         "timeout-s": "seconds after which the run is ended (120; none with --chat)",
@@ -227,6 +230,7 @@ def boot_qemu(
     workload: str | None = None,
     file: list[str] | None = None,
     shrunk: bool = False,
+    out: str | None = None,
     args: str | None = None,
     chat: bool = False,
     timeout_s: float = 120.0,
@@ -250,9 +254,14 @@ def boot_qemu(
     positive("--timeout-s", timeout_s)
     arguments = split_args(args)
     arguments = (*(arguments or ()), "--chat") if chat else arguments
-    path, recipe = (
-        shrunk_image(image, workload, file or ()) if shrunk else image_to_boot(image, workload, file or (), memory)
-    )
+    if out is not None and not shrunk:
+        raise UsageError("--out is where a shrunk image is.", "Use it with --shrunk.")
+    found: tuple[Path, Recipe | None]
+    if shrunk:
+        found = shrunk_image(image, workload, file or (), Path(out) if out else None)
+    else:
+        found = image_to_boot(image, workload, file or (), memory)
+    path, recipe = found
     spec = MachineSpec(
         image=path,
         memory_mib=memory or (recipe.memory_mib if recipe else 128),

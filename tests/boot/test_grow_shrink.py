@@ -28,10 +28,10 @@ int main(int argc, char **argv) {
 """
 
 
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+def run(*words: object, cwd: Path, typed: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "bareflow", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=280, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, input=typed, capture_output=True, timeout=280, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,17 @@ def test_freezing_from_the_profile_boots_to_the_same_output(grown, tmp_path):
         check=False,
     )
     assert (json.loads(booted.stdout)["stdout"], booted.returncode) == (facts["stdout"], 4)
+
+
+def test_the_shrunk_image_is_booted_by_name(grown):
+    folder, facts, _ = grown
+    (folder / "steps.toml").write_text('extends = "base"\n[workload]\nsources = ["steps.c"]\n')
+    words = ("boot-qemu", "--image", "steps.toml", "--shrunk", "--out", "out", "--accel", "tcg", "--json")
+    booted = run(*words, cwd=folder, typed=b"somebody\n")
+    assert booted.returncode == facts["exit_code"], booted.stderr.decode()
+    document = json.loads(booted.stdout)
+    assert (document["stdout"], document["payload_bytes"]) == (facts["stdout"], facts["payload_bytes"])
+    assert Path(document["image"]) == Path(facts["image"])
 
 
 def test_a_guest_that_crashes_while_it_grows_is_an_error_with_its_backtrace(tmp_path):
