@@ -9,8 +9,9 @@ Policy "counts". A function at tier T goes to the next tier if one of these hold
     back edges >= threshold(T) * BACK_EDGE_FACTOR    so that a loop in one long call rises at its next call
 
     threshold(interp) is the recipe's interpreter_threshold, those of O0, O1, O2 its thresholds (100, 1000, 10000).
-    It goes on while the predicate holds for the tier that it would reach: a function whose count is already
-    past 10,000, as in a second boot or after a long call, goes from O0 to O3 at once and is compiled once.
+    It goes one tier at a time, so that every tier is seen and timed. With `at_once` it goes on while the predicate
+    holds for the tier that it would reach: a function whose count is already past 10,000 goes from O0 to O3 and is
+    compiled once. That is for what rises between two runs, and where many wait for the compiler.
     BACK_EDGE_FACTOR is 10: an iteration is cheaper than a call, and compiling a loop pays later than
     compiling a call. HotSpot's ratio at its highest tier is 8: Tier4BackEdgeThreshold 40000 to
     Tier4InvocationThreshold 5000.
@@ -166,28 +167,39 @@ class Costs:
         return Costs({**COMPILE_MS, **rates}, tsc_hz)
 
 
-def plan(functions: Iterable[Counters], policy: Policy, costs: Costs | None = None) -> tuple[Step, ...]:
-    """Who goes where, the most worthwhile first; names decide among equals."""
+def plan(
+    functions: Iterable[Counters], policy: Policy, costs: Costs | None = None, *, at_once: bool = False
+) -> tuple[Step, ...]:
+    """Who goes where, the most worthwhile first; names decide among equals.
+
+    Args:
+        functions: what may rise.
+        policy: when.
+        costs: of compiling, for "breakeven"; None: typical ones.
+        at_once: by "counts" a function goes as far as its counts say instead of one tier up.
+    """
     known = costs or Costs()
-    steps = (_step(counters, policy, known) for counters in functions)
+    steps = (_step(counters, policy, known, at_once=at_once) for counters in functions)
     return tuple(sorted((s for s in steps if s is not None), key=lambda s: (-s.worth, s.function)))
 
 
-def _step(counters: Counters, policy: Policy, costs: Costs) -> Step | None:
+def _step(counters: Counters, policy: Policy, costs: Costs, *, at_once: bool) -> Step | None:
     if counters.tier not in RISING:
         return None
     if policy.kind == "breakeven" and not SPEED.keys().isdisjoint(counters.cycles):
         return _by_gain(counters, policy, costs)
-    return _by_counts(counters, policy)
+    return _by_counts(counters, policy, at_once=at_once)
 
 
-def _by_counts(counters: Counters, policy: Policy) -> Step | None:
+def _by_counts(counters: Counters, policy: Policy, *, at_once: bool) -> Step | None:
     reached, reason = counters.tier, ""
     at = counters.tier
     while (why := _hot(counters, policy, at)) is not None:
         at = RISING[RISING.index(at) + 1]
         if at not in counters.barred:
             reached, reason = at, why
+            if not at_once:
+                break
     if reached == counters.tier:
         return None
     return Step(counters.name, counters.tier, reached, reason, float(counters.calls))

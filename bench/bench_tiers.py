@@ -33,8 +33,8 @@ from bareflow.compile.cpu import required_features
 from bareflow.compile.pool import CompilePool
 from bareflow.freeze import freeze
 from bareflow.grow import Program, grow_native, policy_of, prepare
+from bareflow.growth.growing import TierUp
 from bareflow.growth.guest import HOST_MIB, grow_guest
-from bareflow.growth.session import TierUp
 from bareflow.image.recipe import Recipe, load_recipe, recipe_for_workload
 from bareflow.machine import MachineSpec
 from bareflow.native import native_command

@@ -22,8 +22,8 @@ from bareflow.errors import UsageError
 
 if TYPE_CHECKING:
     from bareflow.grow import Gardener, Places, Program, Settings
+    from bareflow.growth.growing import Growing, TierUp
     from bareflow.growth.remote import Remote
-    from bareflow.growth.session import Growing, TierUp
     from bareflow.growth.summary import Growth
     from bareflow.image.recipe import Recipe
 

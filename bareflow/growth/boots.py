@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bareflow.errors import MachineError
+from bareflow.growth.growing import TierUp
 from bareflow.growth.program import Program, restart
 from bareflow.growth.result import GrowthResult
-from bareflow.growth.session import TierUp
 from bareflow.profile.values import Profile
 
 Runner = Callable[[Program], Awaitable[GrowthResult]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bareflow.growth.session import Growing, TierUp
+from bareflow.growth.growing import Growing, TierUp
 from bareflow.profile.values import Profile
 
 

@@ -7,9 +7,10 @@ import contextlib
 import time
 from dataclasses import replace
 
+from bareflow.growth.growing import Growing
 from bareflow.growth.program import Program
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
-from bareflow.growth.session import Growing, GrowthSession
+from bareflow.growth.session import GrowthSession
 from bareflow.wire.line import Line, new_link
 from bareflow.wire.link import Message
 from bareflow.wire.stream import Opener

@@ -10,13 +10,15 @@ import asyncio
 import random
 import struct
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bareflow.compile.split import SplitFunction
 from bareflow.errors import CompileError, LinkError, ProfileError
+from bareflow.growth.climb import LANES, Climb
+from bareflow.growth.growing import Growing, TierUp
+from bareflow.growth.reports import Reports
 from bareflow.growth.service import Compiled, CompileService
 from bareflow.layouts.growth import (
     AGENT_STARTED,
@@ -26,7 +28,6 @@ from bareflow.layouts.growth import (
     COLLECT_HOT,
     COLLECT_ORDER,
     COLLECTED_RECORD,
-    FUNCTION_COUNTS,
     GROWTH_MESSAGE,
     HOT_REASON,
     HOT_RECORD,
@@ -34,9 +35,6 @@ from bareflow.layouts.growth import (
     PUBLISH_ORDER,
     PUBLISH_STATUS,
     PUBLISHED_RECORD,
-    TIER_TIMES,
-    TIERS,
-    TIME_SAMPLE,
 )
 from bareflow.layouts.snapshot import TIER
 from bareflow.layouts.wire import FRAME_TYPE
@@ -46,87 +44,7 @@ from bareflow.profile.values import TierUp as Event
 from bareflow.snapshot.arena import Arena
 from bareflow.snapshot.base import Base
 from bareflow.snapshot.live import LiveBlob, LiveImage
-from bareflow.tiering import RISING, Costs, Counters, Policy, plan
-
-PLACES_HOT = 20  # ticks that find a function at one tier until it may rise although it was called seldom
-ABREAST = 2  # tier-ups under way at once; who waits is chosen anew each time, the most worthwhile first
-KEPT_SAMPLES = 4096  # timed calls kept for each function and tier
-
-
-@dataclass
-class Times:
-    """Timed calls of a function at one tier, in TSC cycles."""
-
-    samples: int = 0
-    weight: int = 0
-    cycles: int = 0  # sum of weight x cycles
-    minimum: int = 0
-    recent: list[tuple[int, int]] = field(default_factory=list)  # (cycles, weight) of single calls
-
-    @property
-    def mean(self) -> float | None:
-        """Cycles per call; None: none was timed."""
-        return self.cycles / self.weight if self.weight else None
-
-    @property
-    def median(self) -> float | None:
-        """Weighted median of the single calls that arrived: what an interrupted call cannot distort."""
-        half, seen = sum(weight for _, weight in self.recent) / 2, 0
-        for cycles, weight in sorted(self.recent):
-            seen += weight
-            if seen >= half:
-                return float(cycles)
-        return None
-
-
-@dataclass(frozen=True)
-class TierUp:
-    """Better code that took over.
-
-    Args:
-        function: the source's name.
-        before, after: tiers.
-        compile_ms: CPU time in the compiler; 0: from the cache.
-        hot_to_published_ms: from the call that made it hot to the first that could use the new code.
-        code_bytes: of the function.
-        calls: of both kinds, when it was published.
-        at_ms: host's time since the session began.
-    """
-
-    function: str
-    before: str
-    after: str
-    compile_ms: float
-    hot_to_published_ms: float
-    code_bytes: int
-    calls: int
-    at_ms: float
-
-
-@dataclass
-class Growing:
-    """A function while it grows."""
-
-    index: int
-    split: SplitFunction
-    tier: str
-    code_bytes: int = 0
-    calls: int = 0
-    self_calls: int = 0
-    times: dict[str, Times] = field(default_factory=dict)
-    bytes_by_tier: dict[str, int] = field(default_factory=dict)
-    places: Counter[str] = field(default_factory=Counter)
-    busy: bool = False  # a tier-up is under way
-    hot_at: float | None = None  # when it began to wait for one; None: it does not
-    told: bool = False  # the agent found it hot, and knows when
-    forced: bool = False  # ticks found it too often
-    barred: set[str] = field(default_factory=set)  # tiers that it cannot reach
-    compile_ms: dict[str, float] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)  # why a tier-up failed
-
-    def timed(self, tier: str) -> Times:
-        """The times at a tier."""
-        return self.times.setdefault(tier, Times())
+from bareflow.tiering import RISING, Policy
 
 
 @dataclass
@@ -179,7 +97,6 @@ class GrowthSession:
             Growing(index, split, slot.tier, code_bytes=sizes.get(slot.target, (0, 0))[1])
             for index, (split, slot) in enumerate(zip(functions, base.slots, strict=True))
         ]
-        self.by_symbol = {one.split.symbol: one for one in self.functions}
         for one in self.functions:
             one.bytes_by_tier[one.tier] = one.code_bytes
         self.live = LiveImage(base.symbols, None)
@@ -188,20 +105,20 @@ class GrowthSession:
         self.ended = False
         self.round_done = asyncio.Event()
         self.tier_ups: list[TierUp] = []
-        self.places_elsewhere: Counter[str] = Counter()
         self.tsc_hz = 0.0
         self._pending: dict[int, _Pending] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}  # tier-ups under way, by lane
+        self.reports = Reports(self.functions, base, self.live, self.rise)
         self.decoder = ProfileDecoder(
             [KnownFunction(one.name, one.digest, (branches or {}).get(one.symbol, ())) for one in functions],
             build_id=base.build_id.hex(),
             cpu=service.target.name,
-            locate=self._name_at,
+            locate=self.reports.name_at,
         )
+        self.climb = Climb(self.functions, self.policy, self.decoder.back_edges)
         self._boot = random.getrandbits(32)
         self._began = time.monotonic()
         self._finished = False
-        self._body_owner = {slot.target: one for one, slot in zip(self.functions, base.slots, strict=True)}
 
     # ---- messages in ----
 
@@ -238,17 +155,11 @@ class GrowthSession:
         if record["function"] < len(self.functions):
             one = self.functions[record["function"]]
             one.calls = max(one.calls, record["calls"] - one.self_calls)  # of both kinds, until counts come
-            self._is_at(one, record["tier"])
+            one.found_at(TIER.name_of(record["tier"]))
             if TIER.name_of(record["tier"]) == one.tier:
                 one.told = True
                 one.forced |= record["reason"] == HOT_REASON["back-edges"]
                 self.rise(one)
-
-    @staticmethod
-    def _is_at(one: Growing, tier: int) -> None:
-        """The agent says where a function is: another host may have brought it there."""
-        if not one.busy and tier > TIER[one.tier]:
-            one.tier = TIER.name_of(tier)
 
     def rise(self, one: Growing) -> None:
         """Let a function wait for a better tier, if it does not already."""
@@ -257,46 +168,24 @@ class GrowthSession:
             self._dispatch()
 
     def _dispatch(self) -> None:
-        """Start tier-ups, the most worthwhile first, while there is room for more."""
-        while len(self._tasks) < ABREAST and self.live.arena is not None and not self._finished:
-            step = self._next_step()
+        """Start tier-ups while there is room for more."""
+        for lane in LANES:
+            if lane in self._tasks.values() or self.live.arena is None or self._finished:
+                continue
+            step = self.climb.next(lane, self.tsc_hz)
             if step is None:
                 return
             one, tier = step
             one.busy = True
             task = asyncio.get_running_loop().create_task(self._tier_up(one, tier))
-            self._tasks.add(task)
+            self._tasks[task] = lane
             task.add_done_callback(self._task_done)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if not task.cancelled() and (problem := task.exception()) is not None:
             raise problem
         self._dispatch()
-
-    def _next_step(self) -> tuple[Growing, str] | None:
-        """Who rises next, and where to; whoever waits in vain stops waiting."""
-        waiting = {one.split.symbol: one for one in self.functions if one.hot_at is not None and not one.busy}
-        steps = plan([self._counters(one) for one in waiting.values()], self.policy, self._costs())
-        if steps:
-            return waiting[steps[0].function], steps[0].after
-        for one in waiting.values():
-            tier = next((tier for tier in RISING[RISING.index(one.tier) + 1 :] if tier not in one.barred), None)
-            if one.forced and tier is not None:
-                return one, tier
-            one.hot_at = None
-        return None
-
-    def _counters(self, one: Growing) -> Counters:
-        cycles = {tier: times.mean for tier, times in one.times.items() if times.mean is not None}
-        calls = one.calls + one.self_calls
-        name, lines = one.split.symbol, one.split.lines
-        back_edges = self.decoder.function(one.index).back_edges
-        return Counters(name, one.tier, calls, back_edges, lines, cycles, dict(one.compile_ms), frozenset(one.barred))
-
-    def _costs(self) -> Costs:
-        made = [(tier, one.split.lines, ms) for one in self.functions for tier, ms in one.compile_ms.items()]
-        return Costs.measured(made, self.tsc_hz)
 
     @property
     def sent_blobs(self) -> tuple[LiveBlob, ...]:
@@ -392,54 +281,6 @@ class GrowthSession:
             )
         )
 
-    def _counts(self, payload: bytes) -> None:
-        at = 0
-        while at < len(payload):
-            head = FUNCTION_COUNTS.decode(payload, at)
-            at += FUNCTION_COUNTS.size
-            for tier in (number for number in range(TIERS) if head["timed"] >> number & 1):
-                times = TIER_TIMES.decode(payload, at)
-                at += TIER_TIMES.size
-                if head["function"] < len(self.functions):
-                    self._take_times(self.functions[head["function"]].timed(TIER.name_of(tier)), times)
-            if head["function"] < len(self.functions):
-                one = self.functions[head["function"]]
-                one.calls, one.self_calls = head["calls"], head["self_calls"]
-                self._is_at(one, head["tier"])
-
-    @staticmethod
-    def _take_times(into: Times, record: dict[str, int]) -> None:
-        into.samples, into.weight, into.minimum = record["samples"], record["weight"], record["minimum"]
-        into.cycles = record["cycles_high"] << 64 | record["cycles_low"]
-
-    def _times(self, payload: bytes) -> None:
-        for at in range(0, len(payload), TIME_SAMPLE.size):
-            record = TIME_SAMPLE.decode(payload, at)
-            if record["function"] < len(self.functions):
-                recent = self.functions[record["function"]].timed(TIER.name_of(record["tier"])).recent
-                recent.append((record["cycles"], record["weight"]))
-                if len(recent) > KEPT_SAMPLES:
-                    del recent[: KEPT_SAMPLES // 2]
-
-    def _places(self, payload: bytes) -> None:
-        """Ticks found the program there: what holds it longest may rise however seldom it is called."""
-        for (address,) in struct.iter_unpack("<Q", payload):
-            symbol, tier = self.live.find(address)
-            one = self.by_symbol.get(symbol) if tier else self._body_owner.get(symbol)
-            if one is None:
-                self.places_elsewhere[symbol] += 1
-                continue
-            one.places[tier or self.base.slots[one.index].tier] += 1
-            if one.places[one.tier] == PLACES_HOT:
-                one.forced = True
-                self.rise(one)
-
-    def _name_at(self, address: int) -> str | None:
-        """The source's name of the function at an address, for the profile."""
-        symbol, _ = self.live.find(address)
-        one = self.by_symbol.get(symbol) or self._body_owner.get(symbol)
-        return one.split.name if one else symbol or None
-
     def profile(self) -> Profile:
         """Everything seen in this run."""
         for one in self.functions:
@@ -475,8 +316,7 @@ class GrowthSession:
 
     def earned(self) -> dict[str, str]:
         """Function symbol → the tier that its counts have earned above its own: the program ended too early."""
-        steps = plan([self._counters(one) for one in self.functions], self.policy, self._costs())
-        return {step.function: step.after for step in steps}
+        return self.climb.earned(self.tsc_hz)
 
     async def finish(self) -> None:
         """End what still compiles for this run."""
@@ -491,9 +331,9 @@ _HANDLERS: dict[int, Callable[[GrowthSession, bytes], None]] = {
     GROWTH_MESSAGE["started"]: GrowthSession._started,  # noqa: SLF001
     GROWTH_MESSAGE["hot"]: GrowthSession._hot,  # noqa: SLF001
     GROWTH_MESSAGE["published"]: GrowthSession._published,  # noqa: SLF001
-    GROWTH_MESSAGE["counts"]: GrowthSession._counts,  # noqa: SLF001
-    GROWTH_MESSAGE["times"]: GrowthSession._times,  # noqa: SLF001
-    GROWTH_MESSAGE["places"]: GrowthSession._places,  # noqa: SLF001
+    GROWTH_MESSAGE["counts"]: lambda session, payload: session.reports.counts(payload),
+    GROWTH_MESSAGE["times"]: lambda session, payload: session.reports.times(payload),
+    GROWTH_MESSAGE["places"]: lambda session, payload: session.reports.places(payload),
     GROWTH_MESSAGE["collected"]: GrowthSession._collected,  # noqa: SLF001
     GROWTH_MESSAGE["ended"]: GrowthSession._ended,  # noqa: SLF001
 }

@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from bareflow.growth.boots import Boots
+from bareflow.growth.growing import Growing, TierUp
 from bareflow.growth.result import GrownFunction
-from bareflow.growth.session import Growing, TierUp
 from bareflow.profile.values import TIERS, FunctionProfile
 
 SHOWN = 24  # functions in a table for people

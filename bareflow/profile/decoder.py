@@ -177,6 +177,10 @@ class ProfileDecoder:
             record = BACK_EDGE_COUNTS.decode(payload, at)
             self._of(record["function"]).back_edges = record["count"]
 
+    def back_edges(self, index: int) -> int:
+        """Loop iterations of a function, as far as they were heard of."""
+        return self._heard[index].back_edges if index in self._heard else 0
+
     def function(self, index: int) -> FunctionProfile:
         """What is known of a function now; zeros before anything was heard."""
         known, heard = self._functions[index], self._of(index)

@@ -11,9 +11,9 @@ from bareflow.cli import images
 from bareflow.errors import MachineError, UsageError
 from bareflow.growth import boots as boots_module
 from bareflow.growth.boots import Boot, Boots, Outcome, difference, grow_boots, tiers_of
+from bareflow.growth.growing import TierUp
 from bareflow.growth.program import start_tiers, tiers_reached
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts
-from bareflow.growth.session import TierUp
 from bareflow.growth.summary import Growth, Sizes, document, functions_table, summary_lines, tier_up_line
 from bareflow.profile.values import FunctionProfile, Profile, TierTimes
 from bareflow.report.growth import read_growth

@@ -7,8 +7,9 @@ import pytest
 
 from bareflow.compile.split import SplitFunction
 from bareflow.errors import CompileError
+from bareflow.growth.reports import PLACES_HOT
 from bareflow.growth.service import Compiled
-from bareflow.growth.session import PLACES_HOT, GrowthSession
+from bareflow.growth.session import GrowthSession
 from bareflow.layouts.growth import (
     AGENT_STARTED,
     CODE_PIECE,
@@ -104,16 +105,23 @@ def test_a_function_rises_one_tier_at_a_time_while_its_calls_say_so():
     assert all(agent.memory[start] for start in starts)
 
 
-def test_calls_far_past_the_thresholds_skip_tiers_and_compile_once():
+def test_calls_far_past_the_thresholds_climb_one_tier_at_a_time_while_the_agent_finds_them_hot():
     async def story():
         agent = Agent()
-        agent.hot(0, "O0", 1_000_000)
-        await settle()
+        for tier in ("O0", "O1", "O2"):
+            agent.hot(0, tier, 1_000_000)
+            await settle()
         return agent
 
     agent = asyncio.run(story())
-    assert agent.rises == [("f", "O0", "O3")]
-    assert agent.service.asked == [("f", "O3")]
+    assert agent.rises == [("f", "O0", "O1"), ("f", "O1", "O2"), ("f", "O2", "O3")]
+
+
+def test_what_a_run_has_earned_and_did_not_get_skips_tiers():
+    agent = Agent()
+    agent.session.functions[0].calls = 1_000_000
+    agent.session.functions[1].calls = 1_000
+    assert agent.session.earned() == {"f": "O3", "g": "O2"}
 
 
 def test_the_same_hot_record_twice_compiles_once():

@@ -45,9 +45,11 @@ def test_loop_iterations_make_a_function_hot_too(tier: str, threshold: int):
     assert (step.after, step.reason) == (RISING[RISING.index(tier) + 1], "back-edges")
 
 
-def test_a_function_that_is_far_past_goes_there_at_once():
-    assert after(Counters("f", "interp", 10_000)) == "O3"
-    assert after(Counters("f", "O0", 9_999)) == "O2"
+def test_a_function_that_is_far_past_goes_one_tier_up_or_there_at_once():
+    assert after(Counters("f", "interp", 10_000)) == "O0"
+    assert after(Counters("f", "O0", 9_999)) == "O1"
+    far = [Counters("f", "interp", 10_000), Counters("g", "O0", 9_999)]
+    assert [step.after for step in plan(far, COUNTS, at_once=True)] == ["O3", "O2"]
 
 
 def test_the_highest_tier_is_the_end():
