@@ -9,7 +9,7 @@ from typing import Any
 
 from invoke import Collection, Exit, ParseError, Program
 
-from bareflow.cli import benches, checks, growing, hardware, images, profiles
+from bareflow.cli import benches, checks, deadcode, growing, hardware, images, profiles
 
 # Bare words behind these tasks are values of the option named here: `snapshot-info FILE`.
 # (Invoke's own positionals would take `--help` for the file's name.)
@@ -20,7 +20,7 @@ POSITIONALS = {
 }
 # Options that take a value, which may begin with a dash: `--args "--prompt x"`.
 VERBATIM = ("--args",)
-MODULES = (images, growing, profiles, hardware, benches, checks)
+MODULES = (images, growing, profiles, deadcode, hardware, benches, checks)
 
 
 def namespace() -> Collection:

@@ -23,7 +23,7 @@ STAGES = (
     ("freeze",),
     ("build",),
     ("grow",),
-    ("doctor", "report"),
+    ("doctor", "report", "deadcode"),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(STAGES) for name in names}
