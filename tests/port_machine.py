@@ -28,6 +28,7 @@ from bareflow.wire.stream import Port, open_port
 ROOT = Path(__file__).resolve().parents[1]
 AGAIN_S = 0.25  # between two rounds of last words
 PIECE = 240
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @dataclass
@@ -228,7 +229,7 @@ async def host(*words: object, cwd: Path) -> AsyncIterator[Host]:
         "bareflow",
         *map(str, words),
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
