@@ -165,6 +165,7 @@ calls:
     CALL 230, clock_nanosleep, 12
     CALL 98,  getrusage, 2
     CALL 99,  sysinfo, 1
+    CALL 100, times, 1
 #endif
 #ifdef CONFIG_PROCESS
     CALL 13,  rt_sigaction, 6

@@ -1,21 +1,33 @@
 """Which parts of the kernel a program needs, read off the program itself: `features = "auto"` in a recipe.
 
-A static program holds the C library's functions that it can reach and no others, so its symbols tell which system
-calls it can make. Code of the workload's own that holds a `syscall` instruction can make any, and gets all of them.
+Two ways, and what either finds is taken: the numbers of the system calls that its code can make (calls.py) against the
+kernel's own table of calls; and the C library's functions that it holds, since a static program holds those that it
+can reach and no others. A call whose number cannot be followed may be any, and gets all of them.
 """
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from io import BytesIO
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from bareflow.compile.leave_out import HANDLER as LEFT_OUT
+from bareflow import toolchain
+from bareflow.image.calls import system_calls
 from bareflow.snapshot.link import LinkedProgram
 
-SYSCALL = b"\x0f\x05"
-ANY_CALL = frozenset({"syscall", "__vfork", "fork", "pthread_create", "__pthread_create", "posix_spawn"})
+ANY_CALL = frozenset({"__vfork", "fork", "pthread_create", "__pthread_create", "posix_spawn"})
+# Calls that libc makes in cases which do not come up here, so that they ask for nothing: number → functions.
+QUIET = {
+    2: {"__init_libc"},  # only in a set-user-id program
+    7: {"__init_libc"},
+    3: {"__stdio_close"},  # of the standard streams; fopen is seen by itself
+    8: {"__lseek", "__stdio_seek"},  # at exit, to give back input; fseek and lseek64 are seen by their names
+    9: {"static_init_tls", "__init_tls"},  # for more thread-local data than libc has room for
+}
+FUTEX = 202  # locks that no second thread ever holds; pthread_create gets everything
 # Feature → functions of musl that make its calls; a leading `__` is left out on both sides.
 CALLERS = {
     feature: frozenset(names.split())
@@ -53,16 +65,49 @@ def features_needed(program: LinkedProgram) -> frozenset[str]:
     Args:
         program: linked, with its symbols.
     """
-    own = [
-        function.name
-        for function in program.functions
-        if SYSCALL in _code(program, function.address, function.size) and not function.name.startswith(LEFT_OUT)
-    ]
     symbols = _symbols(program.elf)
-    if own or symbols & ANY_CALL:
+    calls = system_calls(program.elf)
+    if calls.unknown or symbols & ANY_CALL:
         return frozenset(CALLERS)
+    table = features_of_calls()
+    asked = {
+        number
+        for number, functions in calls.numbers.items()
+        if number != FUTEX and functions - QUIET.get(number, set())
+    }
     bare = {name.lstrip("_") for name in symbols}
-    return frozenset(feature for feature, callers in CALLERS.items() if bare & callers)
+    by_name = {feature for feature, callers in CALLERS.items() if bare & callers}
+    return frozenset(by_name | {table[number] for number in asked if table.get(number)})
+
+
+@cache
+def features_of_calls() -> dict[int, str]:
+    """Call number → the feature that has it, or nothing where every kernel has it; read from kernel/syscall.S.
+
+    A call that two features have is the smaller one's. What only a growing image has is not here.
+    """
+    found: dict[int, str] = {}
+    within: list[str] = []
+    for line in (toolchain.data_root() / "kernel" / "syscall.S").read_text().splitlines():
+        words = line.split()
+        if not words:
+            continue
+        if words[0] in {"#ifdef", "#if"}:
+            names = re.findall(r"(?<!!defined\()CONFIG_(\w+)", line)
+            within.append("input" if "INPUT" in names else names[0].lower())
+        elif words[0] == "#else":
+            within[-1] = ""
+        elif words[0] == "#endif":
+            within.pop()
+        elif words[0] == "CALL" and within != ["grow"]:
+            number = int(words[1].rstrip(","))
+            feature = within[-1] if within else ""
+            found[number] = min(feature, found.get(number, feature), key=_size)
+    return found
+
+
+def _size(feature: str) -> int:
+    return ("", "input", "clock", "process", "memory", "files").index(feature)
 
 
 def _symbols(elf: bytes) -> set[str]:
@@ -70,11 +115,3 @@ def _symbols(elf: bytes) -> set[str]:
     if not isinstance(table, SymbolTableSection):
         return set(ANY_CALL)  # without symbols nothing is known
     return {symbol.name for symbol in table.iter_symbols() if symbol["st_info"]["type"] in ("STT_FUNC", "STT_NOTYPE")}
-
-
-def _code(program: LinkedProgram, address: int, size: int) -> bytes:
-    for segment in program.segments:
-        if segment.address <= address < segment.address + len(segment.data):
-            start = address - segment.address
-            return segment.data[start : start + size]
-    return b""

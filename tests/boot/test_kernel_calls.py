@@ -101,3 +101,15 @@ def test_a_wait_that_nothing_can_end_is_a_panic(own):
     result = own("wait")
     assert (result.verdict, result.exit_status) == ("panic", HOST_STATUS["panic"])
     assert "deadlock" in result.reason
+
+
+def test_an_unmodified_program_of_unusual_calls_gets_them_all(boot, tmp_path):
+    build_image(recipe_for_workload(data_root() / "tests/guests/unusual/unusual.c"), tmp_path / "unusual.img")
+    result = boot(tmp_path / "unusual.img")
+    lines = result.stdout.decode().splitlines()
+    assert [line for line in lines if not line.endswith(" works")] == [
+        "a file that is not there No such file or directory",
+        "written in two pieces",
+    ], result.explain()
+    assert len(lines) == 14
+    assert not result.kernel_text
