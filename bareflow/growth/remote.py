@@ -91,7 +91,8 @@ class Remote:
             WireError: the port cannot be opened, nobody answers in time, or the guest speaks another version.
         """
         self._messages = self.line.messages(self.opened, wait=self.wait)
-        self.say(f"waiting for the machine at {self.where}")
+        if self.wait:
+            self.say(f"waiting for {self.where}")
         self._tasks = [asyncio.create_task(self._hint())]
         if self.stop is not None:
             self._tasks.append(asyncio.create_task(self._stopped(self.stop)))

@@ -252,11 +252,18 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def _next_step(facts: Mapping[str, Any]) -> str:
+    """How to go on with a growth that has not come to its end."""
+    if facts["where"] in ("native", "tcg", "kvm"):
+        return "give --boots more"
+    return f"flash {Path(facts['profile']).with_suffix('.grow.img')}, boot it, and grow again"
+
+
 def summary_lines(facts: Mapping[str, Any]) -> list[str]:
     """The summary for people, from the document."""
     llvm, image, payload = facts["llvm_bytes"], facts["grow_image_bytes"], facts["payload_bytes"]
     earlier = f", after {facts['earlier_boots']} earlier" if facts["earlier_boots"] else ""
-    end = "nothing rises any more" if facts["converged"] else "it would rise further: give --boots more"
+    end = "nothing rises any more" if facts["converged"] else f"it would rise further: {_next_step(facts)}"
     agree = "the shrunk image prints what the growing one printed" if facts["outputs_agree"] else facts["error"]
     share = f"{facts['development_bytes'] / max(payload, 1):,.0f}"
     before = facts["compile_ms"] - facts["freeze_compile_ms"]
