@@ -46,12 +46,20 @@ def deadcode(
     """Say which functions of a workload were called, which never, and how much of LLVM a growth executes."""
     del verbose
     from bareflow.deadcode.workload import coverage, describe
+    from bareflow.errors import ProfileError
 
     recipe = recipe_of(image, workload, file or (), args, None)
     with steps() as say:
         known, sources = profile_for(recipe, profile or (), say)
         say(f"freezing {recipe.name}")
-        facts = {"name": recipe.name, "profiles": sources, **describe(coverage(recipe, known))}
+        try:
+            found = coverage(recipe, known)
+        except ProfileError:
+            if profile or not sources:
+                raise
+            known, sources = grown_profile(recipe, say), []  # what growing left is of an older program
+            found = coverage(recipe, known)
+        facts = {"name": recipe.name, "profiles": sources, **describe(found)}
         facts["llvm"] = llvm_facts(grow_options(image, workload, file or (), args), recipe.name, measure_llvm, say)
     if json:
         emit_json(facts)
@@ -73,13 +81,23 @@ def profile_for(recipe: Recipe, files: Sequence[str], say: Say) -> tuple[Profile
     paths = [Path(name) for name in files] or ([known] if known.is_file() else [])
     if paths:
         return merge_all(*(load_profile(path) for path in paths)), [str(path) for path in paths]
+    return grown_profile(recipe, say), []
+
+
+def grown_profile(recipe: Recipe, say: Say) -> Profile:
+    """The profile of one run made for it, which is not kept.
+
+    Raises:
+        MachineError: the workload does not run as a Linux process.
+    """
     from bareflow.grow import Places, Settings, grow
+    from bareflow.profile.store import load_profile
 
     say(f"there is no profile of {recipe.name}: growing it once as a Linux process")
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
         places = Places(Path(folder), recipe.name)
         asyncio.run(grow(recipe, places, Settings(boots=1, native=True, measure=False)))
-        return load_profile(places.profile), []
+        return load_profile(places.profile)
 
 
 def grow_options(image: str | None, workload: str | None, files: Sequence[str], args: str | None) -> list[str]:

@@ -48,7 +48,7 @@ def describe_llvm(library: Library, executed: Executed | None, jit: StaticJit, r
 
 def functions_table(facts: dict[str, Any]) -> Table:
     """A row a function: calls, what became of it, its bytes."""
-    table = Table(title=f"functions of {facts['name']}, {facts['boots']} boots", title_justify="left")
+    table = Table(title=f"functions of {facts['name']}, runs in the profile: {facts['boots']}", title_justify="left")
     table.add_column("function", overflow="fold")
     table.add_column("calls", justify="right")
     table.add_column("frozen")
