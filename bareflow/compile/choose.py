@@ -13,10 +13,10 @@ from bareflow.compile.frontend import Bitcode
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.order import placement
 from bareflow.compile.pool import CompilePool, WorkerFailure, default_pool, failure_sentence
-from bareflow.compile.prof import Heat, attach, heat
+from bareflow.compile.prof import Heat, attach, heat, profile_of
 from bareflow.compile.specialise import Clone, propose, specialise, without_noinline
 from bareflow.compile.tiers import ObjectCode, compile_object
-from bareflow.compile.variants import PLACES, PLAIN, Choice, has_features, with_tuning
+from bareflow.compile.variants import NUMBERED, PLACES, PLAIN, Choice, Tuning, has_features, tunings, with_tuning
 from bareflow.compile.versions import Version, propose_versions, with_versions
 from bareflow.errors import CompileError
 from bareflow.profile.values import Profile
@@ -58,6 +58,18 @@ class Program:
     def proposed_versions(self) -> tuple[Version, ...]:
         """Versions that the profile suggests, one for each place that held one value."""
         return propose_versions(self.text, self.profile, self.digests, self.heat)
+
+    @cached_property
+    def measured(self) -> Mapping[str, Tuning]:
+        """Functions that were faster with a tuning where they grew; none of those that differed between machines."""
+        known = {NUMBERED.index(name): one for name, one in tunings(self.text, self.target).items()}
+        found = {}
+        for name in self.digests:
+            seen = profile_of(self.profile, name, self.digests)
+            number = seen.tunings.bit_length() - 1 if seen and seen.tunings.bit_count() == 1 else None
+            if number in known:
+                found[name] = known[number]
+        return found
 
     @cached_property
     def _weighted(self) -> str:

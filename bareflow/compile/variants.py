@@ -146,6 +146,19 @@ class Candidate:
     kind: str
 
 
+# The numbers that profiles know tunings by: what is added comes last.
+NUMBERED = (
+    "no fused multiply-add",
+    "scheduled for no CPU in particular",
+    "512-bit vectors",
+    "256-bit vectors",
+    "128-bit vectors",
+    "unrolling by four",
+    "no gather",
+    "x86-64-v2",
+)
+
+
 def tunings(text: str, target: Target) -> dict[str, Tuning]:
     """The tunings that make sense for a module on a target, by name."""
     found: dict[str, Tuning] = {}

@@ -17,7 +17,7 @@ from bareflow.growth.bytecode import THUNK, Interpreted, interpret
 from bareflow.growth.service import CompileService
 from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
-from bareflow.profile.values import Profile
+from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.base import Base, build_base
 from bareflow.snapshot.slots import GrowthOptions, Slot
 from bareflow.tiering import RISING, Policy
@@ -35,11 +35,13 @@ class Program:
         base: linked.
         interpreted: what can begin in the interpreter, and why the rest cannot.
         start: function symbol → the tier that it starts at.
+        known: function symbol → what earlier runs saw of it, where its body has not changed.
         target: the CPU that its code is for.
         service: compiles its functions.
         policy: when they rise; its thresholds are in the base.
         options: what the agent is told.
         prepare_ms: time it took to get here.
+        trials_s: seconds for trials of functions that have reached O3, while it runs; 0: there are none.
     """
 
     bitcode: Bitcode
@@ -47,11 +49,13 @@ class Program:
     base: Base
     interpreted: Interpreted
     start: Mapping[str, str]
+    known: Mapping[str, FunctionProfile]
     target: Target
     service: CompileService
     policy: Policy
     options: GrowthOptions
     prepare_ms: float
+    trials_s: float = 0.0
 
     @property
     def functions(self) -> tuple[SplitFunction, ...]:
@@ -105,24 +109,32 @@ def prepare(
     thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}
     options = replace(options or GrowthOptions(), thresholds=thresholds)
     interpreted = interpret(bitcode.name, split) if first == "interp" else Interpreted("", {}, {})
+    known: Mapping[str, FunctionProfile] = {}
     if isinstance(tiers, Profile):
-        tiers = tiers_reached(split, tiers)
+        known = functions_known(split, tiers)
+        tiers = tiers_reached(known)
     start = start_tiers(split, interpreted, tiers or {})
-    base = _base(bitcode, split, service, options, start, interpreted)
+    base = _base(bitcode, split, service, options, start, interpreted, known)
     took = (time.monotonic() - began) * 1000
-    return Program(bitcode, split, base, interpreted, start, target, service, policy, options, took)
+    return Program(bitcode, split, base, interpreted, start, known, target, service, policy, options, took)
 
 
-def restart(program: Program, tiers: Mapping[str, str]) -> Program:
-    """The same program, its functions starting at other tiers (function symbol → tier): the base is linked anew.
+def restart(program: Program, tiers: Mapping[str, str], profile: Profile | None = None) -> Program:
+    """The same program, its functions starting at other tiers: the base is linked anew.
+
+    Args:
+        program: as it was.
+        tiers: function symbol → the tier to start at.
+        profile: what all runs have seen; None: what is known already.
 
     Raises:
         CompileError, LinkError: as their stages do.
     """
     began = time.monotonic()
     start = start_tiers(program.split, program.interpreted, tiers)
-    base = _base(program.bitcode, program.split, program.service, program.options, start, program.interpreted)
-    return replace(program, base=base, start=start, prepare_ms=(time.monotonic() - began) * 1000)
+    known = program.known if profile is None else functions_known(program.split, profile)
+    base = _base(program.bitcode, program.split, program.service, program.options, start, program.interpreted, known)
+    return replace(program, base=base, start=start, known=known, prepare_ms=(time.monotonic() - began) * 1000)
 
 
 def start_tiers(split: Split, interpreted: Interpreted, tiers: Mapping[str, str]) -> dict[str, str]:
@@ -133,14 +145,15 @@ def start_tiers(split: Split, interpreted: Interpreted, tiers: Mapping[str, str]
     return start
 
 
-def tiers_reached(split: Split, profile: Profile) -> dict[str, str]:
-    """Function symbol → the tier that a profile says it reached; functions with another body are left out."""
-    found = {}
-    for symbol, one in split.functions.items():
-        known = profile.functions.get((one.name, one.digest))
-        if known is not None and known.tier in RISING:
-            found[symbol] = known.tier
-    return found
+def functions_known(split: Split, profile: Profile) -> dict[str, FunctionProfile]:
+    """Function symbol → what a profile says of it; functions with another body are left out."""
+    named = ((symbol, profile.functions.get((one.name, one.digest))) for symbol, one in split.functions.items())
+    return {symbol: known for symbol, known in named if known is not None}
+
+
+def tiers_reached(known: Mapping[str, FunctionProfile]) -> dict[str, str]:
+    """Function symbol → the tier that it reached."""
+    return {symbol: one.tier for symbol, one in known.items() if one.tier in RISING}
 
 
 def _base(
@@ -150,6 +163,7 @@ def _base(
     options: GrowthOptions,
     start: Mapping[str, str],
     interpreted: Interpreted,
+    known: Mapping[str, FunctionProfile],
 ) -> Base:
     """Compile what the base needs at the tiers that functions start at, and link it."""
     objects = [service.compile_text(split.base_text(), "O2").data]
@@ -158,7 +172,7 @@ def _base(
         objects.append(service.compile_text(split.bodies_text(plain), "O0").data)
     for symbol, tier in start.items():
         if tier not in ("interp", "O0"):
-            objects.append(service.compile_text(split.body_text(symbol, tier), tier).data)
+            objects.append(service.compile_text(service.text(symbol, tier, known.get), tier).data)
     slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
     bytecode = interpreted.assembly if "interp" in start.values() else ""
     base = build_base(

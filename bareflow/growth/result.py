@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bareflow.growth.growing import Growing, TierUp
 from bareflow.profile.values import Profile
+from bareflow.trials.rotate import FunctionTrial
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class GrowthResult:
         complete: the agent has reported to its end.
         profile: everything that was seen, to be merged with other runs'.
         earned: function symbol → the tier that its counts have earned, where the program ended before it came.
+        tried: what became of the functions whose tunings were tried.
     """
 
     exit_status: int
@@ -82,6 +84,7 @@ class GrowthResult:
     complete: bool
     profile: Profile
     earned: Mapping[str, str] = field(default_factory=dict)
+    tried: tuple[FunctionTrial, ...] = ()
 
 
 @dataclass
@@ -91,3 +94,4 @@ class Watch:
     tier_up: Callable[[TierUp], None] = field(default=lambda _: None)
     note: Callable[[str], None] = field(default=lambda _: None)
     counts: Callable[[Sequence[Growing]], None] = field(default=lambda _: None)
+    tried: Callable[[FunctionTrial], None] = field(default=lambda _: None)

@@ -41,11 +41,13 @@ class GrowthRun:
             program.service,
             self.line.send,
             branches=program.interpreted.branches,
+            known=program.known,
             policy=program.policy,
             on_tier_up=self.watch.tier_up,
             on_note=self._note,
             on_counts=self.watch.counts,
         )
+        self.session.rotation.on_tried = self.watch.tried
         self._spent, self._began = program.service.compile_ms, time.monotonic()
         self._total_ms: float | None = None
 
@@ -74,7 +76,13 @@ class GrowthRun:
             await asyncio.gather(asking, return_exceptions=True)
 
     async def keep_asking(self) -> None:
-        """Ask again and again, each time when the last round has arrived: a slow line sets its own pace."""
+        """Ask for counts again and again, and try functions meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ask())
+            group.create_task(self.session.rotation.run(self.program.trials_s))
+
+    async def _ask(self) -> None:
+        """Each time when the last round has arrived: a slow line sets its own pace."""
         while True:
             await asyncio.sleep(COLLECT_S)
             self.session.round_done.clear()
@@ -112,6 +120,7 @@ class GrowthRun:
             complete=session.ended,
             profile=replace(profile, dropped=profile.dropped + self.line.link.peer_dropped),
             earned=session.earned(),
+            tried=tuple(session.rotation.done.values()),
         )
 
 

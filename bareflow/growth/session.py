@@ -39,12 +39,13 @@ from bareflow.layouts.growth import (
 from bareflow.layouts.snapshot import TIER
 from bareflow.layouts.wire import FRAME_TYPE
 from bareflow.profile.decoder import KnownFunction, ProfileDecoder
-from bareflow.profile.values import Profile
+from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.profile.values import TierUp as Event
 from bareflow.snapshot.arena import Arena
 from bareflow.snapshot.base import Base
 from bareflow.snapshot.live import LiveBlob, LiveImage
 from bareflow.tiering import RISING, Policy
+from bareflow.trials.rotate import Rotation
 
 
 @dataclass
@@ -66,6 +67,7 @@ class GrowthSession:
         service: compiles them.
         send: takes (type, payload); False when it could not be queued.
         branches: function symbol → edge counters by terminator, of those that can be interpreted.
+        known: function symbol → what earlier runs saw of it.
         policy: when functions rise, and how far.
         on_tier_up: called with every tier-up.
         on_note: called with one sentence about whatever did not work.
@@ -80,6 +82,7 @@ class GrowthSession:
         send: Callable[[int, bytes], bool],
         *,
         branches: Mapping[str, Sequence[Sequence[int]]] | None = None,
+        known: Mapping[str, FunctionProfile] | None = None,
         policy: Policy | None = None,
         on_tier_up: Callable[[TierUp], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
@@ -87,6 +90,7 @@ class GrowthSession:
     ) -> None:
         self.service = service
         self.policy = policy or Policy()
+        self.known = known or {}
         self.base = base
         self.send = send
         self.on_tier_up = on_tier_up
@@ -99,7 +103,9 @@ class GrowthSession:
         ]
         for one in self.functions:
             one.bytes_by_tier[one.tier] = one.code_bytes
+        self._index = {one.symbol: index for index, one in enumerate(functions)}
         self.live = LiveImage(base.symbols, None)
+        self.rotation = Rotation(self.functions, self.live, service, send)
         self.started: dict[str, Any] | None = None
         self.collected: dict[str, int] = {}
         self.ended = False
@@ -194,7 +200,7 @@ class GrowthSession:
 
     async def _tier_up(self, one: Growing, tier: str) -> None:
         try:
-            compiled = await self.service.compile(one.split.symbol, tier)
+            compiled = await self.service.compile(one.split.symbol, tier, self._seen)
             if not compiled.cached:
                 one.compile_ms[tier] = compiled.compile_ms
             blob = self.live.place(one.split.symbol, one.split.body, tier, compiled.data)
@@ -203,6 +209,14 @@ class GrowthSession:
             return
         self._pending[blob.number] = _Pending(one, blob, compiled)
         self._publish(blob, one)
+
+    def _seen(self, symbol: str) -> FunctionProfile | None:
+        """What this run and those before it have seen of a function."""
+        index, known = self._index.get(symbol), self.known.get(symbol)
+        if index is None:
+            return known
+        now = self.decoder.function(index)
+        return known.merge(now) if known else now
 
     def _publish(self, blob: LiveBlob, one: Growing) -> None:
         for address, data in self.live.pieces(blob, MAX_CODE):
@@ -286,7 +300,7 @@ class GrowthSession:
         for one in self.functions:
             for tier, size in one.bytes_by_tier.items():
                 self.decoder.set_code_bytes(one.index, tier, size)
-        return self.decoder.profile()
+        return self.rotation.noted(self.decoder.profile())
 
     def _collected(self, payload: bytes) -> None:
         record = COLLECTED_RECORD.decode(payload)
@@ -334,6 +348,7 @@ _HANDLERS: dict[int, Callable[[GrowthSession, bytes], None]] = {
     GROWTH_MESSAGE["counts"]: lambda session, payload: session.reports.counts(payload),
     GROWTH_MESSAGE["times"]: lambda session, payload: session.reports.times(payload),
     GROWTH_MESSAGE["places"]: lambda session, payload: session.reports.places(payload),
+    GROWTH_MESSAGE["tried"]: lambda session, payload: session.rotation.take(payload),
     GROWTH_MESSAGE["collected"]: GrowthSession._collected,  # noqa: SLF001
     GROWTH_MESSAGE["ended"]: GrowthSession._ended,  # noqa: SLF001
 }

@@ -36,6 +36,7 @@ GROWTH_MESSAGE = Enumeration(
         "collect": (51, "collect_order: send what changed"),
         "trial": (53, "trial_order, then trial_candidates: let calls go to each in turn, and time them"),
         "text": (52, "text_order: send what the console said, and says from now on, as FRAME_TEXT messages"),
+        "input": (55, "text_order, then bytes of standard input from that offset on; what has come before is skipped"),
     },
 )
 
@@ -223,7 +224,7 @@ PUBLISH_ORDER = Record(
 
 TRIAL_ORDER = Record(
     "trial_order",
-    "Blobs of one function that have been sent whole take turns. A new order, a publish or the last round ends a trial.",
+    "Blobs of one function, sent whole before, take turns. A new order, a publish or the last round ends a trial.",
     (
         Field("function", "u32", "index"),
         Field("candidates", "u16", "how many trial_candidates follow; 0 ends the trial"),
@@ -280,8 +281,8 @@ COLLECT_ORDER = Record(
 
 TEXT_ORDER = Record(
     "text_order",
-    "Asks for the console's text; a program under Linux has none.",
-    (Field("offset", "u64", "first byte wanted, counted as in text_mark"),),
+    "Asks for the console's text, or brings some; a program under Linux has none.",
+    (Field("offset", "u64", "first byte, counted as in text_mark"),),
 )
 
 GROWTH = Layout(

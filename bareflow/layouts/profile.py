@@ -110,7 +110,7 @@ PROFILE_FUNCTION = Record(
         Field("times", "u32", "number of its profile_time"),
         Field("branches", "u32", "number of its profile_branch"),
         Field("values", "u32", "number of its profile_value"),
-        Field("reserved", "u32", "zero"),
+        Field("tunings", "u32", "bit n: tuning n (compile.variants) was faster than plain O3 where it was measured"),
     ),
 )
 

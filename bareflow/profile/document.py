@@ -54,6 +54,7 @@ def _function(function: FunctionProfile) -> dict[str, Any]:
         "branches": [{"counter": c, "taken": list(t)} for c, t in sorted(function.branches.items())],
         "values": [{"argument": argument, **_values(seen)} for argument, seen in sorted(function.values.items())],
         **({"sites": sites} if sites else {}),  # files from before there were any stay as they are
+        **({"tunings": function.tunings} if function.tunings else {}),
     }
 
 
@@ -111,6 +112,7 @@ def _read_function(entry: dict[str, Any]) -> FunctionProfile:
         {_count(branch["counter"]): tuple(_count(t) for t in branch["taken"]) for branch in entry["branches"]},
         {_count(v["argument"]): _read_values(v) for v in entry["values"]},
         {_count(v["instruction"]): _read_values(v) for v in entry.get("sites", [])},
+        _count(entry.get("tunings", 0)) & 0xFFFFFFFF,
     )
 
 

@@ -118,6 +118,7 @@ class _Tables:
             times=len(function.times),
             branches=len(function.branches),
             values=values,
+            tunings=function.tunings,
         )
 
     def _values(self, held: Mapping[int, ArgumentValues], flag: int) -> int:
@@ -280,6 +281,7 @@ class _Reader:
             {b["counter"]: tuple(next(rows["counts"])["count"] for _ in range(b["counts"])) for b in branches},
             values,
             sites,
+            row["tunings"],
         )
 
     def _stack(self, row: Row, frames: Iterator[Row]) -> tuple[str, ...]:

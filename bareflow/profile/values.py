@@ -109,6 +109,7 @@ class FunctionProfile:
             that of LLVM's branch weights: (true, false), or (default, case …).
         values: by argument.
         sites: values of loads and of what calls return, by the instruction's number (compile.sites).
+        tunings: bit n: tuning n (compile.variants) was faster than plain O3 on a machine that grew it.
     """
 
     name: str
@@ -121,6 +122,7 @@ class FunctionProfile:
     branches: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     values: Mapping[int, ArgumentValues] = field(default_factory=dict)
     sites: Mapping[int, ArgumentValues] = field(default_factory=dict)
+    tunings: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -145,6 +147,7 @@ class FunctionProfile:
             join(self.branches, other.branches, _add_counts),
             join(self.values, other.values, ArgumentValues.merge),
             join(self.sites, other.sites, ArgumentValues.merge),
+            self.tunings | other.tunings,
         )
 
 

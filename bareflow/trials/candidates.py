@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from bareflow.compile.choose import Program
 from bareflow.compile.tiers import Options
@@ -23,12 +24,18 @@ def weights() -> Candidate:
 def general(program: Program) -> list[Candidate]:
     """Tunings of all functions, then options of the module; likelier ones first."""
     found = []
+    if program.measured:
+        found.append(Candidate("tunings measured while growing", partial(_measured, program), "measured"))
     for name, tuning in tunings(program.text, program.target).items():
         kind = "width" if tuning.width else "schedule" if tuning.schedule else name
         found.append(Candidate(name, _tuned(tuning), kind))
     for name, (kind, change) in module_options().items():
         found.append(Candidate(name, _optioned(change), kind))
     return found
+
+
+def _measured(program: Program, choice: Choice) -> Choice:
+    return replace(choice, functions=program.measured)
 
 
 def _weighted(choice: Choice) -> Choice:

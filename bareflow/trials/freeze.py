@@ -115,9 +115,12 @@ def _unmeasured(program: Program, reason: str) -> Chosen:
 
 
 def by_profile(program: Program) -> Choice:
-    """Clones that pay nearly always: one small value in nearly all of many calls; weights are left to trials."""
+    """Clones that pay nearly always: one small value in nearly all of many calls; weights are left to trials.
+
+    And what was measured while the program grew.
+    """
     small = [clone for clone in program.proposed if _surely(clone)]
-    return Choice(clones=tuple(small))
+    return Choice(clones=tuple(small), functions=program.measured)
 
 
 def _surely(clone: Clone) -> bool:

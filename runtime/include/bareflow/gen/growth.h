@@ -39,6 +39,7 @@
 #define GROWTH_COLLECT 51 /* collect_order: send what changed */
 #define GROWTH_TRIAL 53 /* trial_order, then trial_candidates: let calls go to each in turn, and time them */
 #define GROWTH_TEXT 52 /* text_order: send what the console said, and says from now on, as FRAME_TEXT messages */
+#define GROWTH_INPUT 55 /* text_order, then bytes of standard input from that offset on; what has come before is skipped */
 
 /* What became of a publish. */
 #define PUBLISH_DONE 0 /* calls go there from now on */
@@ -160,7 +161,7 @@
 #define PUBLISH_ORDER_CRC_OFFSET 36
 #define PUBLISH_ORDER_SIZEOF 40
 
-/* Blobs of one function that have been sent whole take turns. A new order, a publish or the last round ends a trial. */
+/* Blobs of one function, sent whole before, take turns. A new order, a publish or the last round ends a trial. */
 #define TRIAL_ORDER_FUNCTION_OFFSET 0
 #define TRIAL_ORDER_CANDIDATES_OFFSET 4
 #define TRIAL_ORDER_FLAGS_OFFSET 6
@@ -197,7 +198,7 @@
 #define COLLECT_ORDER_RESERVED_OFFSET 4
 #define COLLECT_ORDER_SIZEOF 8
 
-/* Asks for the console's text; a program under Linux has none. */
+/* Asks for the console's text, or brings some; a program under Linux has none. */
 #define TEXT_ORDER_OFFSET_OFFSET 0
 #define TEXT_ORDER_SIZEOF 8
 
@@ -468,7 +469,7 @@ _Static_assert(offsetof(struct collect_order, reserved) == COLLECT_ORDER_RESERVE
 _Static_assert(sizeof(struct collect_order) == COLLECT_ORDER_SIZEOF, "collect_order");
 
 struct text_order {
-    uint64_t offset; /* first byte wanted, counted as in text_mark */
+    uint64_t offset; /* first byte, counted as in text_mark */
 };
 _Static_assert(offsetof(struct text_order, offset) == TEXT_ORDER_OFFSET_OFFSET, "offset");
 _Static_assert(sizeof(struct text_order) == TEXT_ORDER_SIZEOF, "text_order");

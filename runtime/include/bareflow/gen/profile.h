@@ -76,7 +76,7 @@
 #define PROFILE_FUNCTION_TIMES_OFFSET 48
 #define PROFILE_FUNCTION_BRANCHES_OFFSET 52
 #define PROFILE_FUNCTION_VALUES_OFFSET 56
-#define PROFILE_FUNCTION_RESERVED_OFFSET 60
+#define PROFILE_FUNCTION_TUNINGS_OFFSET 60
 #define PROFILE_FUNCTION_SIZEOF 64
 
 /* A function at a tier. Cycles are the TSC's, calls below included. */
@@ -195,7 +195,7 @@ struct profile_function {
     uint32_t times; /* number of its profile_time */
     uint32_t branches; /* number of its profile_branch */
     uint32_t values; /* number of its profile_value */
-    uint32_t reserved; /* zero */
+    uint32_t tunings; /* bit n: tuning n (compile.variants) was faster than plain O3 where it was measured */
 };
 _Static_assert(offsetof(struct profile_function, name) == PROFILE_FUNCTION_NAME_OFFSET, "name");
 _Static_assert(offsetof(struct profile_function, tier) == PROFILE_FUNCTION_TIER_OFFSET, "tier");
@@ -206,7 +206,7 @@ _Static_assert(offsetof(struct profile_function, back_edges) == PROFILE_FUNCTION
 _Static_assert(offsetof(struct profile_function, times) == PROFILE_FUNCTION_TIMES_OFFSET, "times");
 _Static_assert(offsetof(struct profile_function, branches) == PROFILE_FUNCTION_BRANCHES_OFFSET, "branches");
 _Static_assert(offsetof(struct profile_function, values) == PROFILE_FUNCTION_VALUES_OFFSET, "values");
-_Static_assert(offsetof(struct profile_function, reserved) == PROFILE_FUNCTION_RESERVED_OFFSET, "reserved");
+_Static_assert(offsetof(struct profile_function, tunings) == PROFILE_FUNCTION_TUNINGS_OFFSET, "tunings");
 _Static_assert(sizeof(struct profile_function) == PROFILE_FUNCTION_SIZEOF, "profile_function");
 
 struct profile_time {
