@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,11 @@ from bareflow.compile.cpu import target_by_name
 from bareflow.compile.frontend import Bitcode, compile_parts, compile_sources
 from bareflow.compile.frontend import clang as clang_command
 from bareflow.compile.tiers import compile_object
-from bareflow.compile.variants import Choice
-from bareflow.errors import CompileError, ProfileError
+from bareflow.errors import CompileError, ProfileError, UsageError
 from bareflow.profile.values import Profile
 from bareflow.toolchain import run
 from bareflow.trials.executable import link_executable
-from bareflow.trials.freeze import TrialRun, choose, program_of
+from bareflow.trials.freeze import Chosen, TrialRun, choose, program_of
 from bareflow.trials.measure import Workload
 from bareflow.trials.search import Settings
 from bareflow.trials.train import train
@@ -30,6 +30,7 @@ from bench.suite.programs import SuiteProgram
 
 REFERENCE = "aot-O3-native"
 TIERS = ("O0", "O1", "O2", "O3")
+OURS = (*TIERS, "frozen", "frozen-no-trials", "frozen-no-specialisation", "frozen-no-profile")
 
 
 @dataclass(frozen=True)
@@ -125,28 +126,37 @@ def tier(name: str, cpu: str = "native") -> Builder:
     return build
 
 
-def _trained(bitcode: Bitcode, program: SuiteProgram) -> Profile | None:
+def _trained(bitcode: Bitcode, program: SuiteProgram, timeout_s: float) -> Profile | None:
     """The profile of the program's training run; None where that run cannot be counted."""
     try:
-        return train(bitcode, program.train)
+        return train(bitcode, program.train, timeout_s=2 * timeout_s)
     except ProfileError:
         return None
 
 
 def frozen(
-    *, profile: bool = True, trials: bool = True, specialise: bool = True, settings: Settings | None = None
+    *,
+    profile: bool = True,
+    trials: bool = True,
+    specialise: bool = True,
+    settings: Settings | None = None,
+    timeout_s: float = 120.0,
 ) -> Builder:
     """Frozen code: trained and tried with the program's training arguments, all of it or parts."""
 
     def build(program: SuiteProgram, folder: Path) -> Built:
         bitcode = compile_sources([program.source], name=program.name)
         started = time.perf_counter()
-        trained = _trained(bitcode, program)
+        trained = _trained(bitcode, program, timeout_s)
         native = target_by_name("native")
-        given = TrialRun(Workload((program.name, *program.train)), settings or Settings()) if trials else None
+        given = (
+            TrialRun(Workload((program.name, *program.train), timeout_s=timeout_s), settings or Settings())
+            if trials
+            else None
+        )
         parts = compile_parts([program.source], name=program.name)
         chosen = choose(program_of(bitcode, native, trained, parts), given) if trials or profile else None
-        if chosen is None or _uses_more(chosen.choice, profile=profile, specialise=specialise):
+        if chosen is None or _uses_more(chosen, profile=profile, specialise=specialise):
             less = program_of(bitcode, native, trained if profile else None, parts)
             chosen = choose(less, given, specialise=specialise and profile, weights=profile)
         compile_ms = 1000 * max(time.perf_counter() - started, chosen.evidence.get("seconds", 0.0))
@@ -158,20 +168,36 @@ def frozen(
     return build
 
 
-def _uses_more(choice: Choice, *, profile: bool, specialise: bool) -> bool:
+def _uses_more(chosen: Chosen, *, profile: bool, specialise: bool) -> bool:
     """Whether what was found uses what is to be left out; otherwise the same search would find the same again."""
-    return (bool(choice.clones) and not (specialise and profile)) or (choice.weights and not profile)
+    special = bool(chosen.choice.clones or chosen.choice.versions)
+    return (special and not (specialise and profile)) or (not profile and (chosen.choice.weights or bool(chosen.order)))
 
 
-def builders() -> Mapping[str, Builder]:
-    """Every configuration that this machine can build, by its name."""
+def builders(
+    only: Sequence[str] = (), *, trials_s: float = Settings.budget_s, timeout_s: float = 120.0
+) -> Mapping[str, Builder]:
+    """Every configuration that this machine can build, by its name; the reference always.
+
+    Args:
+        only: names; none takes all.
+        trials_s: seconds of trials for one program.
+        timeout_s: seconds after which a training run is given up.
+
+    Raises:
+        UsageError: a name that is none.
+    """
     found: dict[str, Builder] = {"aot-O2": clang("-O2", "native"), REFERENCE: clang("-O3", "native")}
     if shutil.which("gcc"):
         found["gcc-O3-native"] = gcc("-O3")
     for name in TIERS:
         found[name] = tier(name)
-    found["frozen"] = frozen()
-    found["frozen-no-trials"] = frozen(trials=False)
-    found["frozen-no-specialisation"] = frozen(specialise=False)
-    found["frozen-no-profile"] = frozen(profile=False)
-    return found
+    given = partial(frozen, settings=Settings(budget_s=trials_s), timeout_s=timeout_s)
+    found["frozen"] = given()
+    found["frozen-no-trials"] = given(trials=False)
+    found["frozen-no-specialisation"] = given(specialise=False)
+    found["frozen-no-profile"] = given(profile=False)
+    for name in only:
+        if name not in found:
+            raise UsageError(f"there is no configuration {name}.", f"There are {', '.join(found)}.")
+    return {name: found[name] for name in found if not only or name in only or name == REFERENCE}

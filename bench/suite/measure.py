@@ -2,111 +2,91 @@
 
 from __future__ import annotations
 
-import os
+import math
 import random
 import statistics
-import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bareflow.errors import ToolError
+from bareflow.trials.measure import Outcome, Workload, pick_core, pinned, run_process
+from bench.suite.programs import SuiteProgram
+
+__all__ = ["Plan", "geomean", "interleave", "pick_core", "plan", "run_once"]
+
+SHORT_S = 0.06  # CPU time of one configuration in one round that is at least aimed at
+MAX_REPEATS = 20
+LONG_S = 90.0  # CPU time of all rounds of one program that is not exceeded if fewer will do
+MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: CPU seconds, exit status, standard output."""
+class Plan:
+    """How often one program runs: rounds, and runs of each configuration within a round, of which the least counts."""
 
-    cpu_s: float
-    status: int
-    output: bytes
-
-
-def pick_core() -> int:
-    """The core that runs are pinned to: the last one allowed, which a busy system uses least."""
-    return max(os.sched_getaffinity(0))
+    rounds: int
+    repeats: int
 
 
-def run_once(command: Sequence[str | Path], core: int, timeout_s: float = 120.0) -> Run:
-    """Run a command on one core and read its CPU time from the kernel's accounting.
+def plan(once_s: float, configurations: int, rounds: int, repeats: int) -> Plan:
+    """More runs of what is short, fewer of what is long.
+
+    Args:
+        once_s: CPU seconds of the reference.
+        configurations: that are measured.
+        rounds: as wished.
+        repeats: as wished.
+    """
+    repeats = max(repeats, min(MAX_REPEATS, math.ceil(SHORT_S / max(once_s, 1e-6))))
+    affordable = LONG_S / max(once_s * configurations, 1e-6)
+    if rounds * repeats > affordable:
+        repeats = max(1, int(affordable / rounds))
+    if rounds * repeats > affordable:
+        rounds = max(min(rounds, MIN_ROUNDS), int(affordable / repeats))
+    return Plan(rounds, repeats)
+
+
+def run_once(path: Path, program: SuiteProgram, timeout_s: float, *, keep: bool = True) -> Outcome:
+    """Run a program's executable with its test arguments on one core, with nothing to read.
 
     Raises:
         ToolError: when it cannot be started or does not end in time.
     """
-    words = [str(word) for word in command]
-    try:
-        with pinned(core), subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
-            output = _collect(child, timeout_s)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-    except OSError as error:
-        raise ToolError(f"{words[0]} cannot be run: {error.strerror}.", "Build it again.") from None
-    return Run(usage.ru_utime + usage.ru_stime, child.returncode, output)
-
-
-@contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Keep this process, and what it starts meanwhile, on one core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _collect(child: subprocess.Popen[bytes], timeout_s: float) -> bytes:
-    """Read all output; a child that takes too long is killed."""
-    timer = threading.Timer(timeout_s, child.kill)
-    timer.start()
-    try:
-        assert child.stdout is not None
-        return child.stdout.read()
-    finally:
-        timer.cancel()
+    with pinned(pick_core()):
+        command = (program.name, *program.test)
+        return run_process(command, Workload((), timeout_s=timeout_s), executable=path, folder=path.parent, keep=keep)
 
 
 def interleave(
-    commands: Mapping[str, Sequence[str | Path]],
-    *,
-    rounds: int,
-    repeats: int,
-    seed: int,
-    on_round: Callable[[int], None] = lambda _round: None,
+    paths: Mapping[str, Path], program: SuiteProgram, given: Plan, *, seed: int, timeout_s: float
 ) -> dict[str, list[float]]:
     """Measure every configuration in every round, in a new random order each time.
 
     Args:
-        commands: configuration → command.
-        rounds: how many rounds.
-        repeats: runs of one configuration within a round; the least counts.
+        paths: configuration → executable.
+        program: whose they are.
+        given: rounds and repeats.
         seed: of the order.
-        on_round: told of every round that ends.
+        timeout_s: seconds after which a run is given up.
 
     Returns:
         configuration → CPU seconds, one figure a round, so that figures of one round pair up.
+
+    Raises:
+        ToolError: a run did not end in time.
     """
     order = random.Random(seed)  # noqa: S311  an order, no secret
-    core = pick_core()
-    figures: dict[str, list[float]] = {name: [] for name in commands}
-    for number in range(rounds):
-        names = list(commands)
-        order.shuffle(names)
-        least = dict.fromkeys(names, float("inf"))
-        for _ in range(repeats):
+    figures: dict[str, list[float]] = {name: [] for name in paths}
+    for _ in range(given.rounds):
+        least = dict.fromkeys(paths, math.inf)
+        for _ in range(given.repeats):
+            names = list(paths)
+            order.shuffle(names)
             for name in names:
-                least[name] = min(least[name], run_once(commands[name], core).cpu_s)
+                least[name] = min(least[name], run_once(paths[name], program, timeout_s, keep=False).cpu_s)
         for name, seconds in least.items():
             figures[name].append(seconds)
-        on_round(number)
     return figures
-
-
-def paired_ratio(figures: Sequence[float], reference: Sequence[float]) -> float:
-    """The median over rounds of one configuration's time to the reference's in the same round."""
-    return statistics.median(mine / theirs for mine, theirs in zip(figures, reference, strict=True))
 
 
 def geomean(values: Sequence[float]) -> float:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bareflow.errors import CompileError, UsageError
 from bench.suite import builds
 from bench.suite.builds import REFERENCE, builders
 from bench.suite.programs import SuiteProgram
@@ -30,6 +31,36 @@ def suite(tmp_path):
     return tmp_path
 
 
+BUSY = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static volatile unsigned x;
+int main(void) {
+    for (unsigned i = 0; i < 6000000; i++)
+        x += i;
+    %s
+}
+"""
+
+
+@pytest.fixture
+def misbehaving(tmp_path):
+    ends = {
+        "crashes": "abort();",
+        "hangs": "for (;;) pause();",
+        "differs": 'printf("%d\\n", (int)getpid());',
+        "reads": "return getchar() == EOF ? 7 : 0;",
+    }
+    for name, end in ends.items():
+        (tmp_path / f"{name}.c").write_text(BUSY % end)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "one.c").write_text(BUSY.replace("main", "busy") % 'return puts("one");')
+    (tmp_path / "parts" / "two.c").write_text("int busy(void);\nint main(void) { return busy() < 0; }\n")
+    (tmp_path / "notes.txt").write_text("no program")
+    return tmp_path
+
+
 def test_a_row_has_ratio_agreement_bytes_and_time_of_each_configuration(suite):
     settings = Settings(suite, configurations=("O2", "frozen-no-trials"), rounds=1, repeats=1)
     result = bench_suite(settings)
@@ -44,6 +75,53 @@ def test_a_row_has_ratio_agreement_bytes_and_time_of_each_configuration(suite):
     reasons = {one["name"]: one["reason"] for one in result["excluded"]}
     assert "folded away" in reasons["empty"]
     assert "fails" in reasons
+
+
+def test_programs_that_misbehave_are_excluded_by_name_with_the_reason(misbehaving):
+    said = []
+    settings = Settings(misbehaving, configurations=("O2", "O3"), rounds=1, repeats=1, timeout_s=0.5)
+    result = bench_suite(settings, said.append)
+    reasons = {one["name"]: one["reason"] for one in result["excluded"]}
+    assert reasons == {
+        "crashes": "the reference is ended by signal 6",
+        "differs": "the reference prints something else each time it runs",
+        "hangs": "A run of hangs did not end within 0.5 s.",
+    }
+    rows = {row["name"]: row for row in result["kernels"]}
+    assert set(rows) == {"parts", "reads"}
+    assert rows["reads"]["agree"]
+    assert any(text.startswith("1 of 5: crashes: ") for text in said)
+
+
+def test_the_same_bytes_are_run_once_and_count_as_the_same(misbehaving):
+    settings = Settings(misbehaving, only=("reads",), configurations=("O3",), rounds=1, repeats=1)
+    (row,) = bench_suite(settings)["kernels"]
+    assert row["same_bytes_as"] == {"O3": REFERENCE}
+    assert row["ratio"]["O3"] == 1.0
+
+
+def test_a_configuration_that_gives_another_output_does_not_agree_and_has_no_ratio(suite, tmp_path):
+    def wrong(_program, folder):
+        source = folder / "wrong.c"
+        source.write_text('#include <stdio.h>\nint main(void) { puts("wrong"); }')
+        return builders()["O2"](SuiteProgram("wrong", source, (), ()), folder)
+
+    def broken(program, _folder):
+        raise CompileError(f"{program.name} is not to be compiled.")
+
+    wanted = {REFERENCE: builders()[REFERENCE], "O2": wrong, "frozen": broken, "gcc-O3-native": broken}
+    program = SuiteProgram("mix", suite / "mix.c", ("20000",), ("6000000",))
+    row, _ = bench_program(program, wanted, replace(Settings(suite), rounds=1, repeats=1), tmp_path)
+    assert row["agree"] is False
+    assert row["agree_by_configuration"] == {REFERENCE: True, "O2": False, "frozen": False}
+    assert set(row["ratio"]) == {REFERENCE}
+    assert row["failed"]["gcc-O3-native"] == "mix is not to be compiled."
+
+
+def test_an_unknown_configuration_is_refused_with_those_that_there_are():
+    with pytest.raises(UsageError, match="no configuration fast") as caught:
+        builders(("fast",))
+    assert "frozen-no-trials" in caught.value.hint
 
 
 def test_frozen_code_comes_with_its_evidence(suite, tmp_path):
