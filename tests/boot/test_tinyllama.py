@@ -59,7 +59,7 @@ def test_chat_answers_each_line_and_ends_with_the_input(images, boot):
 
 def test_a_model_that_is_too_large_for_the_machine_is_said(images, boot):
     result = boot(images["f32"], args=("tinyllama", "--prompt", "Once"), memory_mib=16)
-    assert result.exit_status == 1, result.explain()
+    assert result.exit_status == 2, result.explain()
     assert b"tinyllama: There is not enough memory for " in result.stderr
 
 

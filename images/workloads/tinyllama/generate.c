@@ -3,6 +3,7 @@
 
 #include "generate.h"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,11 +12,18 @@ SMALL_BEGIN
 
 volatile sig_atomic_t interrupted;
 
-static uint64_t now_ns(const struct conversation *c) {
+uint64_t now_ns(const struct options *options) {
     struct timespec time;
-    syscall(SYS_clock_gettime, c->options->cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC,
+    syscall(SYS_clock_gettime, options->cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC,
             &time); /* libc's way looks for a vDSO: a kilobyte of code */
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* Page faults of this process so far. */
+static uint64_t page_faults(void) {
+    struct rusage usage = {.ru_minflt = 0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
 }
 
 /* All tokens that the model has not seen, in as few steps as possible. */
@@ -62,16 +70,16 @@ static void show_rates(const struct conversation *c, uint32_t prompt, uint64_t p
                        uint64_t generated_ns) {
     print(STDERR_FILENO, "prompt %u tokens, %t tokens/s; generation %u tokens, %t tokens/s (%s, %s)\n",
           (uint64_t)prompt, rate(prompt, prompt_ns), (uint64_t)generated, rate(generated, generated_ns),
-          gguf_type_name(c->model.type), c->model.choice.kernels->name);
+          gguf_type_name(c->model.type), KERNELS_OF(&c->model.choice)->name);
 }
 
 bool generate(struct conversation *c, uint32_t tokens, struct message *why) {
     const char *forced = c->options->force;
     const uint32_t prompt = c->count - c->seen;
-    const uint64_t start = now_ns(c);
-    uint64_t first = 0, steps = 0;
+    const uint64_t start = now_ns(c->options);
+    uint64_t steps = 0;
     pass_on(c);
-    first = now_ns(c);
+    const uint64_t first = now_ns(c->options), faults = page_faults();
     while (tokens-- && !interrupted) {
         uint32_t id;
         if (!choose_next(c, &forced, &id, why))
@@ -85,7 +93,8 @@ bool generate(struct conversation *c, uint32_t tokens, struct message *why) {
         pass_on(c);
         steps++;
     }
-    const uint64_t end = now_ns(c);
+    const uint64_t end = now_ns(c->options);
+    c->faults += page_faults() - faults;
     if (c->logits != STDOUT_FILENO)
         write_text(STDOUT_FILENO, "\n");
     show_rates(c, prompt, first - start, (uint32_t)steps, end - first);

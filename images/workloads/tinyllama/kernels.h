@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What a token costs: matrices in the order in which they are read, and the loops over them.
  *
- * A matrix is cut into groups of `lanes` rows, as many as the variant's vectors have 32-bit lanes. For
- * quantised types a group is made of chunks of 4 blocks of 32 columns, the last of as many as are left. A
- * chunk is, for each of its blocks in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K, 4 low and 4 high
- * ones of Q4_0) of row 0, row 1, …; then, for each block again, the scales of row 0, row 1, …. For F32 and
- * F16 a unit is one value and there are no scales. So a kernel reads forward only, whole cache lines where
- * rows are a multiple of 128 columns, and each lane of a vector belongs to one row. Apart from Q6_K a group
- * is as large as the file's rows are.
+ * A matrix is cut into groups of `lanes` rows, as many as one or two of the variant's vectors have 32-bit
+ * lanes. For quantised types a group is made of chunks of 4 blocks of 32 columns, the last of as many as are
+ * left. A chunk is, for each of its blocks in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K, 4 low and 4
+ * high ones of Q4_0) of row 0, row 1, …; then, for each block again, the scales of row 0, row 1, …. For F32
+ * and F16 a unit is one value and there are no scales. So a kernel reads forward only, whole cache lines
+ * where rows are a multiple of 128 columns, and each lane of a vector belongs to one row. Apart from Q6_K a
+ * group is as large as the file's rows are.
  */
 #ifndef KERNELS_H
 #define KERNELS_H
@@ -21,7 +21,7 @@
 #define BLOCK 32 /* columns that share a scale */
 #define CHUNK 4  /* blocks whose scales lie together */
 #define SUMS 4   /* numbers that quantising leaves for each block */
-#define MAX_LANES 16
+#define MAX_LANES 32
 #define MAX_BATCH 32 /* tokens at once */
 
 struct matrix {
@@ -67,17 +67,26 @@ struct kernels {
 };
 
 /* The variants. Which one runs, and how far ahead it asks for memory, is decided in variants.c alone. */
-extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx2x2, kernels_avx512,
+    kernels_avx512x2;
 
 struct choice {
     const struct kernels *kernels;
     size_t ahead; /* bytes that a kernel prefetches before it needs them */
 };
 
-/* Sets choice->ahead to what measures best on matrices too large for any cache. `matrix` gives the nth of
- * `count` matrices of one shape; in and out are scratch. Does nothing if the distance was fixed when built.
- */
-void choose_ahead(struct choice *choice, const struct matrix *(*matrix)(const void *model, uint32_t n),
-                  const void *model, uint32_t count, const struct batch *in, float *out);
+/* A choice, as a constant where the build has made it. */
+#ifdef TINYLLAMA_VARIANT
+#define VARIANT_JOINED(name) kernels_##name
+#define VARIANT_NAMED(name) VARIANT_JOINED(name)
+#define KERNELS_OF(choice) ((void)(choice), &VARIANT_NAMED(TINYLLAMA_VARIANT))
+#else
+#define KERNELS_OF(choice) ((choice)->kernels)
+#endif
+#ifdef TINYLLAMA_AHEAD
+#define AHEAD_OF(choice) ((void)(choice), (size_t)TINYLLAMA_AHEAD)
+#else
+#define AHEAD_OF(choice) ((choice)->ahead)
+#endif
 
 #endif

@@ -8,8 +8,10 @@
 
 #define LANES 8
 #define FLOATS 8
+#ifndef VECTORS
 #define NAME(x) x##_avx2
 #define NAME_TEXT "avx2"
+#endif
 #define KERNEL __attribute__((target("avx2,fma,f16c")))
 #define LOCAL static inline __attribute__((always_inline)) KERNEL
 
@@ -51,7 +53,7 @@ LOCAL vf load_halves(const uint8_t *at) {
     return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)at));
 }
 
-static bool offered_avx2(void) {
+static bool NAME(offered)(void) {
     return cpu_offers(CPU_AVX2);
 }
 

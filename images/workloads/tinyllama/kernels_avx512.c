@@ -8,8 +8,10 @@
 
 #define LANES 16
 #define FLOATS 16
+#ifndef VECTORS
 #define NAME(x) x##_avx512
 #define NAME_TEXT "avx512"
+#endif
 #define KERNEL __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define LOCAL static inline __attribute__((always_inline)) KERNEL
 
@@ -46,7 +48,7 @@ LOCAL vf load_halves(const uint8_t *at) {
     return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)at));
 }
 
-static bool offered_avx512(void) {
+static bool NAME(offered)(void) {
     return cpu_offers(CPU_AVX512);
 }
 

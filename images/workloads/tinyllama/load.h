@@ -7,8 +7,9 @@
 #include "tokenizer.h"
 
 /* Reads the file once, straight into the memory where its weights stay, and packs them as they arrive.
- * `variant`: see choose(). */
+ * `variant`: see choose();
+ * `bytes`: the file's size. */
 bool load(const char *path, const char *variant, struct model *model, struct tokenizer *tokenizer,
-          struct message *why);
+          uint64_t *bytes, struct message *why);
 
 #endif

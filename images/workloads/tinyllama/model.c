@@ -78,22 +78,23 @@ static void multiply(const struct model *model, const struct matrix *m, struct b
                      uint32_t stride) {
     const struct choice *choice = &model->choice;
     if (m->type != GGUF_TYPE_F32 && m->type != GGUF_TYPE_F16 && !in->quantised)
-        choice->kernels->quantise(in, m->columns);
-    choice->kernels->multiply(m, in, out, stride, choice->ahead);
+        KERNELS_OF(choice)->quantise(in, m->columns);
+    KERNELS_OF(choice)->multiply(m, in, out, stride, AHEAD_OF(choice));
 }
 
 static struct batch normalised(const struct model *model, const struct state *s, const float *weights,
                                uint32_t count) {
     for (uint32_t t = 0; t < count; t++)
-        model->choice.kernels->normalise(s->hidden + (size_t)t * s->width, s->x + (size_t)t * s->width,
-                                         weights, model->shape.width, model->shape.epsilon);
+        KERNELS_OF(&model->choice)
+            ->normalise(s->hidden + (size_t)t * s->width, s->x + (size_t)t * s->width, weights,
+                        model->shape.width, model->shape.epsilon);
     return batch_of(s, s->hidden, s->width, count);
 }
 
 static void add_to_x(const struct model *model, const struct state *s, uint32_t count) {
     for (uint32_t t = 0; t < count; t++)
-        model->choice.kernels->add(s->x + (size_t)t * s->width, s->hidden + (size_t)t * s->width,
-                                   model->shape.width);
+        KERNELS_OF(&model->choice)
+            ->add(s->x + (size_t)t * s->width, s->hidden + (size_t)t * s->width, model->shape.width);
 }
 
 /* Where the cache holds a layer's and key head's first position. */
@@ -130,7 +131,7 @@ static void attend(const struct model *model, const struct state *s, uint32_t la
             .positions = position + 1,
             .scale = scale,
         };
-        model->choice.kernels->attend(&a);
+        KERNELS_OF(&model->choice)->attend(&a);
     }
 }
 
@@ -142,7 +143,7 @@ static void attention(const struct model *model, const struct state *s, uint32_t
                       uint32_t position) {
     const struct layer *layer = &model->layers[index];
     const struct shape *shape = &model->shape;
-    const struct kernels *kernels = model->choice.kernels;
+    const struct kernels *kernels = KERNELS_OF(&model->choice);
     struct batch in = normalised(model, s, layer->attention_norm, count);
     multiply(model, &layer->query, &in, s->queries, s->mixed_width);
     multiply(model, &layer->key, &in, s->key, s->key_width);
@@ -169,31 +170,20 @@ static void inner(const struct model *model, const struct state *s, const struct
     multiply(model, &layer->gate, &in, s->gate, s->inner_width);
     multiply(model, &layer->up, &in, s->up, s->inner_width);
     for (uint32_t t = 0; t < count; t++)
-        model->choice.kernels->gate(s->gate + (size_t)t * s->inner_width, s->up + (size_t)t * s->inner_width,
-                                    model->shape.inner);
+        KERNELS_OF(&model->choice)
+            ->gate(s->gate + (size_t)t * s->inner_width, s->up + (size_t)t * s->inner_width,
+                   model->shape.inner);
     struct batch gated = batch_of(s, s->gate, s->inner_width, count);
     multiply(model, &layer->down, &gated, s->hidden, s->width);
     add_to_x(model, s, count);
-}
-
-#define LARGE_MATRICES ((size_t)64 << 20) /* bytes, of one kind in all layers */
-
-static const struct matrix *gate_of(const void *model, uint32_t n) {
-    return &((const struct model *)model)->layers[n].gate;
-}
-
-void model_tune(struct model *model, const struct state *s) {
-    const struct batch in = batch_of(s, s->hidden, s->width, 1);
-    const struct matrix *first = gate_of(model, 0);
-    if (first->whole_groups * first->group_bytes * model->shape.layers >= LARGE_MATRICES)
-        choose_ahead(&model->choice, gate_of, model, model->shape.layers, &in, s->gate);
 }
 
 void model_step(const struct model *model, struct state *s, const uint32_t *ids, uint32_t count,
                 uint32_t position, bool wanted) {
     const struct shape *shape = &model->shape;
     for (uint32_t t = 0; t < count; t++) {
-        pack_read_row(&model->embedding, model->choice.kernels->lanes, ids[t], s->x + (size_t)t * s->width);
+        pack_read_row(&model->embedding, KERNELS_OF(&model->choice)->lanes, ids[t],
+                      s->x + (size_t)t * s->width);
         turns_at(s->turns + (size_t)t * shape->rotated, s->frequencies, shape->rotated, position + t);
     }
     for (uint32_t i = 0; i < shape->layers; i++) {

@@ -45,9 +45,6 @@ bool model_shape(struct shape *shape, const struct gguf *file, struct message *w
 /* Makes room for `positions` tokens, which MUST be at most shape.context. */
 bool state_open(struct state *s, const struct model *model, uint32_t positions, struct message *why);
 
-/* Measures how far ahead to prefetch, if the model is larger than caches are. */
-void model_tune(struct model *model, const struct state *s);
-
 /* Takes `count` tokens (1 to MAX_BATCH) that follow `position` earlier ones. s->logits is then what the last
  * of them leads to; if `wanted` is false they are left out. */
 void model_step(const struct model *model, struct state *s, const uint32_t *ids, uint32_t count,

@@ -18,7 +18,7 @@ const char options_help[] = "usage: tinyllama [--prompt TEXT | --chat] [options]
                             "  --top-k N         of the N most likely (40; 0: all)\n"
                             "  --top-p X         of the fewest that reach X (0.95)\n"
                             "  --seed N          for drawing (1)\n"
-                            "  --variant NAME    scalar, sse, avx2 or avx512\n"
+                            "  --variant NAME    scalar, sse, avx2[x2], avx512[x2]\n"
                             "  --endless         go on after the end of text\n"
                             "  --cpu-time        tokens per second of CPU time\n"
                             "  --ids             print ids, not text\n"

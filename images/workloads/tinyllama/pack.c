@@ -8,8 +8,6 @@
 
 #include "half.h"
 
-SMALL_BEGIN
-
 #define Q6_BLOCK 256
 #define Q6_BYTES 210
 
@@ -18,6 +16,65 @@ static uint16_t read_half(const uint8_t *at) {
     memcpy(&half, at, sizeof half);
     return half;
 }
+
+typedef uint32_t four __attribute__((vector_size(16)));
+
+/* 16 bytes, 4 units, of each of four rows: the rows' first units come to lie side by side, and so on. */
+static inline __attribute__((always_inline)) void pack_square(const uint8_t *rows, size_t row_bytes,
+                                                              uint8_t *to, unsigned lanes) {
+    four r[4];
+    for (unsigned i = 0; i < 4; i++)
+        memcpy(&r[i], rows + i * row_bytes, sizeof *r);
+    const four a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+    const four b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+    const four c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    const four d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    const four out[4] = {
+        __builtin_shufflevector(a, b, 0, 1, 4, 5),
+        __builtin_shufflevector(a, b, 2, 3, 6, 7),
+        __builtin_shufflevector(c, d, 0, 1, 4, 5),
+        __builtin_shufflevector(c, d, 2, 3, 6, 7),
+    };
+    for (unsigned unit = 0; unit < 4; unit++)
+        memcpy(to + 4 * unit * lanes, &out[unit], sizeof *out);
+}
+
+/* A block of Q4_0 or Q8_0, its scale behind, of `count` rows: 4, or 1. */
+static inline __attribute__((always_inline)) bool pack_block(const uint8_t *row, size_t row_bytes,
+                                                             unsigned bytes, uint8_t *to, uint8_t *scales,
+                                                             unsigned lanes, unsigned count) {
+    bool finite = true;
+    for (unsigned i = 0; i < count; i++) {
+        finite &= HALF_IS_FINITE(read_half(row + i * row_bytes));
+        memcpy(scales + 2 * i, row + i * row_bytes, 2);
+    }
+    for (unsigned at = 0; at < bytes && count == 4; at += 16)
+        pack_square(row + 2 + at, row_bytes, to + at * lanes, lanes);
+    for (unsigned at = 0; at < bytes && count == 1; at += 4)
+        memcpy(to + at * lanes, row + 2 + at, 4);
+    return finite;
+}
+
+/* A group of them, chunk after chunk, so that the rows' parts of one meet in the nearest cache. */
+static bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes, const uint8_t *rows_at,
+                        unsigned rows, uint8_t *group) {
+    const size_t row_bytes = (size_t)blocks * (bytes + 2);
+    bool finite = true;
+    for (uint32_t block = 0, count; block < blocks; block += count, group += count * (bytes + 2) * lanes) {
+        count = blocks - block < CHUNK ? blocks - block : CHUNK;
+        for (unsigned index = 0, taken; index < rows; index += taken) {
+            const uint8_t *row = rows_at + index * row_bytes + (size_t)block * (bytes + 2);
+            uint8_t *to = group + 4 * index, *scales = group + count * bytes * lanes + 2 * index;
+            taken = lanes > 1 && rows - index >= 4 ? 4 : 1;
+            for (uint32_t i = 0; i < count; i++, row += 2 + bytes, to += bytes * lanes, scales += 2 * lanes)
+                finite &= taken == 4 ? pack_block(row, row_bytes, bytes, to, scales, lanes, 4)
+                                     : pack_block(row, row_bytes, bytes, to, scales, lanes, 1);
+        }
+    }
+    return finite;
+}
+
+SMALL_BEGIN
 
 size_t pack_row_bytes(enum gguf_type type, uint32_t columns) {
     const size_t blocks = columns / BLOCK;
@@ -61,26 +118,6 @@ static bool pack_halves(uint32_t columns, unsigned lanes, const uint8_t *row, ui
     return finite;
 }
 
-/* Q4_0 and Q8_0: blocks of a scale and `bytes` bytes; the row is the group's `index`th. */
-static inline __attribute__((always_inline)) bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes,
-                                                              unsigned index, const uint8_t *row,
-                                                              uint8_t *group) {
-    bool finite = true;
-    for (uint32_t left = blocks; left;) {
-        const uint32_t count = left < CHUNK ? left : CHUNK;
-        uint8_t *to = group + 4 * index, *scales = group + count * bytes * lanes + 2 * index;
-        for (uint32_t i = 0; i < count; i++, row += 2 + bytes, scales += 2 * lanes) {
-            finite &= HALF_IS_FINITE(read_half(row));
-            memcpy(scales, row, 2);
-            for (unsigned unit = 0; unit < bytes; unit += 4, to += 4 * lanes)
-                memcpy(to, row + 2 + unit, 4);
-        }
-        group += count * (bytes + 2) * lanes;
-        left -= count;
-    }
-    return finite;
-}
-
 /* 32 columns (one of 8 parts of a Q6_K block) as signed bytes. */
 static void decode_q6(const uint8_t *block, unsigned part, int8_t out[BLOCK]) {
     const uint8_t *low = block + part / 4 * 64 + part % 2 * 32, *high = block + 128 + part / 4 * 32;
@@ -112,31 +149,20 @@ static bool pack_q6(uint32_t columns, unsigned lanes, unsigned index, const uint
     return finite;
 }
 
-static bool pack_row(enum gguf_type type, uint32_t columns, unsigned lanes, unsigned index,
-                     const uint8_t *row, uint8_t *group) {
-    const uint32_t blocks = columns / BLOCK;
-    switch (type) {
-    case GGUF_TYPE_F32:
-        return pack_floats(columns, lanes, row, group + 4 * index);
-    case GGUF_TYPE_F16:
-        return pack_halves(columns, lanes, row, group + 2 * index);
-    case GGUF_TYPE_Q4_0:
-        return pack_blocks(blocks, 16, lanes, index, row, group);
-    case GGUF_TYPE_Q8_0:
-        return pack_blocks(blocks, 32, lanes, index, row, group);
-    default:
-        return pack_q6(columns, lanes, index, row, group);
-    }
-}
-
 bool pack_group(enum gguf_type type, uint32_t columns, unsigned lanes, const uint8_t *rows_at, unsigned rows,
                 uint8_t *group) {
     const size_t row_bytes = pack_row_bytes(type, columns);
     bool finite = true;
     if (rows < lanes)
         memset(group, 0, pack_group_bytes(type, columns, lanes));
-    for (unsigned i = 0; i < rows; i++)
-        finite &= pack_row(type, columns, lanes, i, rows_at + i * row_bytes, group);
+    if (type == GGUF_TYPE_Q4_0)
+        return pack_blocks(columns / BLOCK, 16, lanes, rows_at, rows, group);
+    if (type == GGUF_TYPE_Q8_0)
+        return pack_blocks(columns / BLOCK, 32, lanes, rows_at, rows, group);
+    for (unsigned i = 0; i < rows; i++, rows_at += row_bytes)
+        finite &= type == GGUF_TYPE_F32   ? pack_floats(columns, lanes, rows_at, group + 4 * i)
+                  : type == GGUF_TYPE_F16 ? pack_halves(columns, lanes, rows_at, group + 2 * i)
+                                          : pack_q6(columns, lanes, i, rows_at, group);
     return finite;
 }
 

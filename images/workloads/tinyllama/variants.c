@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place where a variant and its parameters are chosen. Built with -DTINYLLAMA_VARIANT=avx2 the choice
- * is made already, and the compiler leaves the other variants out. */
+/* The one place where a variant and its parameters are chosen. Built with -DTINYLLAMA_VARIANT=avx2 and
+ * -DTINYLLAMA_AHEAD=4096 the choice is made already, and the compiler leaves the rest out. */
 
 #include <string.h>
 #include <unistd.h>
@@ -11,41 +11,29 @@
 
 SMALL_BEGIN
 
-#ifdef TINYLLAMA_AHEAD
-#define FIXED_AHEAD true
-#else
-#define FIXED_AHEAD false
-#define TINYLLAMA_AHEAD 2048
-#endif
-
-#define JOIN(a, b) a##b
-#define VARIANT(name) JOIN(kernels_, name)
+#define COUNT(array) (sizeof array / sizeof *array)
 
 #ifdef TINYLLAMA_VARIANT
-
-bool choose(const char *name, struct model *model, struct message *why) {
-    const struct kernels *only = &VARIANT(TINYLLAMA_VARIANT);
-    model->choice = (struct choice){only, TINYLLAMA_AHEAD};
-    if (name && strcmp(name, only->name) != 0)
-        return refuse(why, "This program has only the variant \"%s\".", only->name);
-    if (!only->offered())
-        return refuse(why, "This CPU does not offer what the variant \"%s\" needs.", only->name);
-    return true;
-}
-
-void choice_show(const struct choice *choice) {
-    (void)choice;
-}
-
+static const struct kernels *const variants[] = {&VARIANT_NAMED(TINYLLAMA_VARIANT)};
 #else
+static const struct kernels *const variants[] = {&kernels_scalar, &kernels_sse,    &kernels_avx2,
+                                                 &kernels_avx2x2, &kernels_avx512, &kernels_avx512x2};
+#endif
 
-#define ROWS 16
+/* Distances at which to prefetch; the first one serves where weights stay in caches. */
+#ifdef TINYLLAMA_AHEAD
+static const uint16_t distances[] = {TINYLLAMA_AHEAD};
+#else
+static const uint16_t distances[] = {4096, 2048, 8192, 16384};
+#endif
+
+#define IS_CHOSEN (COUNT(variants) == 1 && COUNT(distances) == 1)
+#define ROWS 32
 #define COLUMNS 512
-#define ROUNDS 3
-
-static const struct kernels *const variants[] = {&kernels_scalar, &kernels_sse, &kernels_avx2,
-                                                 &kernels_avx512};
-#define VARIANTS (sizeof variants / sizeof *variants)
+#define STREAM_ROWS 4096 /* of a matrix laid over the model's own bytes */
+#define ROUNDS 5         /* one more goes before, and does not count */
+#define HEAD_SIZE 64
+#define POSITIONS (COLUMNS / HEAD_SIZE)
 
 /* What a variant is measured on: a matrix, and heads that look at some positions. */
 static struct {
@@ -67,41 +55,44 @@ static void sample_fill(void) {
     memset(sample.sums, 0, sizeof sample.sums);
 }
 
-#define HEAD_SIZE 64
-#define POSITIONS (COLUMNS / HEAD_SIZE)
-
-static void sample_product(const struct kernels *kernels, enum gguf_type type) {
-    const struct batch batch = {.count = 1,
-                                .stride = COLUMNS,
-                                .x = sample.x,
-                                .q = sample.q,
-                                .scales = sample.scales,
-                                .sums = sample.sums};
-    const struct matrix m = {
-        .type = type,
-        .rows = ROWS,
-        .columns = COLUMNS,
-        .whole_groups = ROWS / kernels->lanes,
-        .group_bytes = pack_group_bytes(type, COLUMNS, kernels->lanes),
-        .groups = sample.weights,
-    };
-    kernels->multiply(&m, &batch, sample.y, ROWS, 0);
-}
-
-static void sample_floats(const struct kernels *kernels, enum gguf_type type) {
-    struct batch batch = {.count = 1,
+static struct batch sample_batch(void) {
+    return (struct batch){.count = 1,
                           .stride = COLUMNS,
                           .x = sample.x,
                           .q = sample.q,
                           .scales = sample.scales,
                           .sums = sample.sums};
-    (void)type;
+}
+
+/* Products with `bytes` of weights, `rows` rows at a time; returns the number of products. */
+static uint64_t sample_product(const struct choice *choice, enum gguf_type type, const uint8_t *weights,
+                               size_t bytes, uint32_t rows) {
+    static float out[STREAM_ROWS];
+    const struct batch batch = sample_batch();
+    struct matrix m = {
+        .type = type,
+        .rows = rows,
+        .columns = COLUMNS,
+        .whole_groups = rows / choice->kernels->lanes,
+        .group_bytes = pack_group_bytes(type, COLUMNS, choice->kernels->lanes),
+    };
+    const size_t size = m.whole_groups * m.group_bytes;
+    uint64_t products = 0;
+    for (size_t at = 0; at + size <= bytes; at += size, products += (uint64_t)rows * COLUMNS) {
+        m.groups = (uint8_t *)weights + at;
+        choice->kernels->multiply(&m, &batch, out, 0, choice->ahead);
+    }
+    return products;
+}
+
+static void sample_floats(const struct kernels *kernels) {
+    struct batch batch = sample_batch();
     kernels->normalise(sample.y, sample.x, sample.x, COLUMNS, 1.0f);
     kernels->gate(sample.y, sample.x, COLUMNS);
     kernels->quantise(&batch, COLUMNS);
 }
 
-static void sample_attention(const struct kernels *kernels, enum gguf_type type) {
+static void sample_attention(const struct kernels *kernels) {
     const struct attention a = {
         .queries = sample.x,
         .keys = sample.x,
@@ -113,80 +104,74 @@ static void sample_attention(const struct kernels *kernels, enum gguf_type type)
         .positions = POSITIONS,
         .scale = 1.0f,
     };
-    (void)type;
     kernels->attend(&a);
 }
 
-/* The least ticks of several rounds; the first round warms up and does not count. */
-static uint64_t measure(void (*part)(const struct kernels *, enum gguf_type), const struct kernels *kernels,
-                        enum gguf_type type) {
-    uint64_t least = UINT64_MAX;
-    for (int round = 0; round <= ROUNDS; round++) {
-        sample_fill();
-        const uint64_t start = cpu_ticks();
-        part(kernels, type);
-        const uint64_t ticks = cpu_ticks() - start;
-        if (round && ticks < least)
-            least = ticks;
-    }
-    return least;
-}
-
-/* A layer's ticks for one token that looks back at half of 256 positions, from those of the samples. */
-static uint64_t estimate(const struct kernels *kernels, const struct model *model) {
+/* Ticks of a layer for one token that looks back at half of 256 positions, from those of the samples. */
+static uint64_t estimate(const struct choice *choice, const struct model *model,
+                         const struct weights *weights) {
     const struct shape *s = &model->shape;
     const uint64_t queries = (uint64_t)s->heads * s->head_size, keys = (uint64_t)s->key_heads * s->head_size;
     const uint64_t products = s->width * (2 * queries + 2 * keys + 3ull * s->inner);
     const uint64_t floats = 2ull * s->width + queries + s->inner, looks = queries * 128;
-    return measure(sample_product, kernels, model->type) * products / (ROWS * COLUMNS) +
-           measure(sample_floats, kernels, model->type) * floats / COLUMNS +
-           measure(sample_attention, kernels, model->type) * looks / COLUMNS;
+    const bool stream = weights->bytes != 0;
+    sample_fill();
+    const uint64_t start = cpu_ticks();
+    const uint64_t done = stream
+                              ? sample_product(choice, model->type, weights->at, weights->bytes, STREAM_ROWS)
+                              : sample_product(choice, model->type, sample.weights,
+                                               ROWS * pack_row_bytes(model->type, COLUMNS), ROWS);
+    const uint64_t multiplied = cpu_ticks();
+    sample_floats(choice->kernels);
+    const uint64_t made = cpu_ticks();
+    sample_attention(choice->kernels);
+    const uint64_t looked = cpu_ticks();
+    return (uint64_t)((double)(multiplied - start) * (double)products / (double)done) +
+           (made - multiplied) * floats / COLUMNS + (looked - made) * looks / COLUMNS;
 }
 
-bool choose(const char *name, struct model *model, struct message *why) {
-    uint64_t least = UINT64_MAX;
-    struct choice *choice = &model->choice;
-    *choice = (struct choice){NULL, TINYLLAMA_AHEAD};
-    for (unsigned i = 0; i < VARIANTS; i++) {
-        if ((name && strcmp(name, variants[i]->name) != 0) || !variants[i]->offered())
-            continue;
-        const uint64_t ticks = name ? 0 : estimate(variants[i], model);
-        if (ticks < least) {
-            least = ticks;
-            choice->kernels = variants[i];
+/* The fastest of all that the CPU offers; rounds go over all of them, since other programs run too. */
+static void measure(struct choice *choice, const struct model *model, const struct weights *weights) {
+    uint64_t least[COUNT(variants)][COUNT(distances)], best = UINT64_MAX;
+    const unsigned aheads = weights->bytes ? COUNT(distances) : 1;
+    for (unsigned round = 0; round <= ROUNDS; round++)
+        for (unsigned i = 0; i < COUNT(variants) * aheads; i++) {
+            const struct choice one = {variants[i / aheads], distances[i % aheads]};
+            uint64_t *own = &least[i / aheads][i % aheads];
+            if (!one.kernels->offered() || (i % aheads && one.kernels->lanes == 1))
+                continue;
+            if (round > 1 && *own > best + best / 4)
+                continue; /* it has lost */
+            const uint64_t ticks = estimate(&one, model, weights);
+            *own = round < 2 || ticks < *own ? ticks : *own;
+            if (round && *own < best) {
+                best = *own;
+                *choice = one;
+            }
         }
-    }
-    if (!choice->kernels)
-        return refuse(why, "There is no variant \"%s\" for this CPU; known are scalar, sse, avx2 and avx512.",
-                      name);
+}
+
+bool choose(const char *name, struct model *model, const struct weights *weights, struct message *why) {
+    struct choice *choice = &model->choice;
+    *choice = (struct choice){COUNT(variants) == 1 ? variants[0] : NULL, distances[0]};
+    for (unsigned i = 0; i < COUNT(variants) && name; i++)
+        if (!strcmp(name, variants[i]->name))
+            choice->kernels = variants[i];
+    if (COUNT(variants) == 1 && name && strcmp(name, variants[0]->name) != 0)
+        return refuse(why, "This program has only the variant \"%s\".", variants[0]->name);
+    if (name && !choice->kernels)
+        return refuse(why, "There is no variant \"%s\"; --help lists them.", name);
+    if (choice->kernels && !choice->kernels->offered())
+        return refuse(why, "This CPU does not offer what the variant \"%s\" needs.", choice->kernels->name);
+    if (!IS_CHOSEN && !name)
+        measure(choice, model, weights);
     return true;
 }
 
 void choice_show(const struct choice *choice) {
-    print(STDERR_FILENO, "bareflow: freeze with -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u\n",
-          choice->kernels->name, (uint64_t)choice->ahead);
-}
-
-#endif
-
-void choose_ahead(struct choice *choice, const struct matrix *(*matrix)(const void *model, uint32_t n),
-                  const void *model, uint32_t count, const struct batch *in, float *out) {
-    static const uint16_t distances[] = {1024, 2048, 4096, 8192, 16384};
-    const uint32_t candidates = sizeof distances / sizeof *distances;
-    uint64_t least = UINT64_MAX;
-    for (uint32_t i = 0; i < candidates && !FIXED_AHEAD; i++) {
-        uint64_t own = UINT64_MAX; /* the best of several matrices: others may use the memory too */
-        for (uint32_t n = i; n < count; n += candidates) {
-            const uint64_t start = cpu_ticks();
-            choice->kernels->multiply(matrix(model, n), in, out, 0, distances[i]);
-            const uint64_t ticks = cpu_ticks() - start;
-            own = ticks < own ? ticks : own;
-        }
-        if (own < least) {
-            least = own;
-            choice->ahead = distances[i];
-        }
-    }
+    if (!IS_CHOSEN)
+        print(STDERR_FILENO, "bareflow: freeze with -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u\n",
+              choice->kernels->name, (uint64_t)choice->ahead);
 }
 
 SMALL_END
