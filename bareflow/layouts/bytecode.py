@@ -109,6 +109,11 @@ _family("ret-n", "....", "return b slots, listed in the words that follow")
 _family("trap", "....", "stop: unreachable code was reached")
 _family("call", "....", "a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature")
 _family("call-r", "..U.", "the same for the address in c")
+_family(
+    "setjmp",
+    "D...",
+    "a = call of symbol d, setjmp, with b argument slots in the words that follow; it may return again",
+)
 _family("va-start", "U...", "va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments")
 _family("tsc", "D...", "a = time stamp counter")
 _family("thread", "DU..", "a = thread pointer plus b, a thread-local symbol's distance to it")
@@ -202,7 +207,9 @@ BYTECODE_SIGNATURE = Record(
         Field("results", "u16", "result slots"),
         Field("stack_words", "u16", "8-byte words of arguments on the stack"),
         Field("vectors", "u8", "vector registers used, for al in calls of variadic functions"),
-        Field("variadic", "u8", "1: the caller passes, or the function takes, more than is named"),
+        Field(
+            "variadic", "u8", "1: more is passed or taken than is named, or the function calls setjmp: see goes_direct"
+        ),
         Field("x87", "u32", "x87 registers of the result"),
     ),
 )
@@ -222,7 +229,7 @@ BYTECODE_FUNCTION = Record(
         Field("edges", "u32", "edge counters"),
         Field("first_value", "u32", "its first value table"),
         Field("values", "u16", "value tables: one for each argument slot whose place has a kind, in order"),
-        Field("padding", "u16", "0"),
+        Field("twice", "u16", "1: calls setjmp, so its frame outlives the run() that makes the call"),
         Field("external", "u32", "the caller's own number of this function (slot, agent)"),
         Field("reserved", "u32", "0"),
     ),

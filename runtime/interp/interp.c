@@ -132,6 +132,16 @@ static inline void count_call(uint32_t index, const struct bytecode_function *f,
             count_value(table++, r[i]);
 }
 
+/* Have run_twice call setjmp, which it must from a frame that is still there when longjmp comes. */
+static inline void ask_for_setjmp(struct interp_twice *t, const struct bytecode_instruction *ip,
+                                  const uint64_t *r) {
+    const uint16_t *list = (const uint16_t *)(ip + 1);
+    t->target = PROGRAM.symbol[(uint32_t)ip->imm].address;
+    t->argument[0] = r[list[0]];
+    t->argument[1] = ip->b > 1 ? r[list[1]] : 0;
+    t->site = ip;
+}
+
 #define LOW ((uint32_t)ip->imm)
 #define HIGH ((uint32_t)(ip->imm >> 32))
 #define NEXT                                                                                                 \
@@ -154,23 +164,41 @@ static inline void count_call(uint32_t index, const struct bytecode_function *f,
     NEXT;
 #define LABEL(NAME) [OP_##NAME] = &&L_##NAME,
 
+/* Bytes of a function's slots and memory, and where the memory begins behind the slots. */
+static inline uint64_t frame_size(const struct bytecode_function *f) {
+    return 8 * (uint64_t)f->slots + f->frame_bytes + f->frame_align;
+}
+
+static inline uint64_t frame_memory(const struct bytecode_function *f, const uint64_t *behind) {
+    return ((uint64_t)(uintptr_t)behind + f->frame_align - 1) & -(uint64_t)f->frame_align;
+}
+
 /* Run function `index`. Its arguments are from[list[0]], from[list[1]], … or, without a list, from[0], ….
  * Returns its first result slot; more go to results[1], …. `regs` are those of the native call, if it was
- * one. */
+ * one. Of a function that calls setjmp, `from` is its struct interp_twice. */
 static __attribute__((noinline)) uint64_t run(uint32_t index, const uint64_t *from, const uint16_t *list,
                                               uint64_t *results, struct interp_regs *regs) {
     static const void *const labels[] = {BYTECODE_OPCODES(LABEL)};
     const struct bytecode_function *f = PROGRAM.function + index;
-    uint64_t own = 8 * (uint64_t)f->slots + f->frame_bytes + f->frame_align;
-    uint64_t *r = __builtin_alloca(own);
-    touch((char *)r, own);
-    uint64_t frame = ((uint64_t)(uintptr_t)(r + f->slots) + f->frame_align - 1) & -(uint64_t)f->frame_align;
-    for (uint32_t i = 0; i < f->parameters; i++)
-        r[i] = from[list ? list[i] : i];
-    count_call(index, f, r);
-    uint64_t *const edge = PROGRAM.edge;
     const struct bytecode_instruction *const code = PROGRAM.code + f->code;
     const struct bytecode_instruction *ip = code;
+    uint64_t *r;
+    uint64_t frame;
+    if (__builtin_expect(f->twice, 0)) {
+        const struct interp_twice *t = (const struct interp_twice *)from;
+        r = t->slots;
+        frame = t->frame;
+        ip = t->next;
+    } else {
+        uint64_t own = frame_size(f);
+        r = __builtin_alloca(own);
+        touch((char *)r, own);
+        frame = frame_memory(f, r + f->slots);
+        for (uint32_t i = 0; i < f->parameters; i++)
+            r[i] = from[list ? list[i] : i];
+        count_call(index, f, r);
+    }
+    uint64_t *const edge = PROGRAM.edge;
     struct interp_heap heap = {0, 0, 0};
     uint64_t value = 0;
 #if BF_INTERP_CYCLES
@@ -189,6 +217,34 @@ done:
         PROGRAM.cycles[index] += tsc() - entered;
 #endif
     return value;
+}
+
+/* Run a function that calls setjmp: its slots and memory lie in this frame, and each time run() comes to a
+ * setjmp it leaves, the call is made here, and run() goes on behind it. When longjmp comes, the frames of
+ * run() and of all that it called are gone, and the setjmp here returns again. */
+static __attribute__((noinline)) uint64_t run_twice(uint32_t index, const uint64_t *from, uint64_t *results,
+                                                    struct interp_regs *regs) {
+    const struct bytecode_function *const f = PROGRAM.function + index;
+    uint64_t own = frame_size(f) + 8 + sizeof(struct interp_twice);
+    char *memory = __builtin_alloca(own);
+    touch(memory, own);
+    struct interp_twice *const t = (struct interp_twice *)memory;
+    t->slots = (uint64_t *)(t + 1);
+    t->frame = frame_memory(f, t->slots + f->slots + 1);
+    t->next = PROGRAM.code + f->code;
+    t->slots[f->slots] = (uint64_t)(uintptr_t)t;
+    for (uint32_t i = 0; i < f->parameters; i++)
+        t->slots[i] = from[i];
+    count_call(index, f, t->slots);
+    for (;;) {
+        t->target = 0;
+        uint64_t value = run(index, (const uint64_t *)t, NULL, results, regs);
+        if (!t->target)
+            return value;
+        bf_interp_twice(t);
+        t->slots[t->site->a] = t->came;
+        t->next = t->site + 1 + (t->site->b + 7u) / 8;
+    }
 }
 
 /* Give results back to native code. */
@@ -222,6 +278,7 @@ void bf_interp_enter(uint32_t index, struct interp_regs *regs) {
         else
             arguments[i] = (uint64_t)(uintptr_t)(regs->stack + p->index);
     }
-    results[0] = run(index, arguments, NULL, results, regs);
+    results[0] =
+        f->twice ? run_twice(index, arguments, results, regs) : run(index, arguments, NULL, results, regs);
     give_results(s, results, &regs->result);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two doors between native code and bytecode, for the System V AMD64 ABI. */
+/* The doors between native code and bytecode, for the System V AMD64 ABI. */
 #include <bareflow/interp.h>
 
     .text
@@ -104,5 +104,42 @@ bf_interp_native:
     ret
     .cfi_endproc
     .size bf_interp_native, . - bf_interp_native
+
+/* Bytecode calls setjmp: rdi points to a struct interp_twice. What longjmp brings back is the registers of the
+ * call of setjmp, and the stack pointer; the stack below the caller's frame has been used for other things by
+ * then, so all that is needed behind it lies in rbx and r12 and in the struct. */
+    .globl bf_interp_twice
+    .type bf_interp_twice, @function
+    .balign 16
+bf_interp_twice:
+    .cfi_startproc
+    .cfi_undefined %rip
+    popq INTERP_TWICE_BACK(%rdi)
+    movq %rsp, INTERP_TWICE_SAVED+0(%rdi)
+    movq %rbx, INTERP_TWICE_SAVED+8(%rdi)
+    movq %rbp, INTERP_TWICE_SAVED+16(%rdi)
+    movq %r12, INTERP_TWICE_SAVED+24(%rdi)
+    movq %r13, INTERP_TWICE_SAVED+32(%rdi)
+    movq %r14, INTERP_TWICE_SAVED+40(%rdi)
+    movq %r15, INTERP_TWICE_SAVED+48(%rdi)
+    movq %rdi, %rbx
+    movq INTERP_TWICE_SITE(%rbx), %r12
+    movq INTERP_TWICE_ARGUMENT+0(%rbx), %rdi
+    movq INTERP_TWICE_ARGUMENT+8(%rbx), %rsi
+    call *INTERP_TWICE_TARGET(%rbx)             /* rsp is aligned, as before the call of this function */
+    movq %r12, INTERP_TWICE_SITE(%rbx)
+    movl %eax, %eax
+    movq %rax, INTERP_TWICE_CAME(%rbx)
+    movq %rbx, %rdi
+    movq INTERP_TWICE_SAVED+0(%rdi), %rsp
+    movq INTERP_TWICE_SAVED+8(%rdi), %rbx
+    movq INTERP_TWICE_SAVED+16(%rdi), %rbp
+    movq INTERP_TWICE_SAVED+24(%rdi), %r12
+    movq INTERP_TWICE_SAVED+32(%rdi), %r13
+    movq INTERP_TWICE_SAVED+40(%rdi), %r14
+    movq INTERP_TWICE_SAVED+48(%rdi), %r15
+    jmp *INTERP_TWICE_BACK(%rdi)
+    .cfi_endproc
+    .size bf_interp_twice, . - bf_interp_twice
 
     .section .note.GNU-stack,"",@progbits

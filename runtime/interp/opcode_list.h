@@ -270,6 +270,7 @@
     X(TRAP) \
     X(CALL) \
     X(CALL_R) \
+    X(SETJMP) \
     X(VA_START) \
     X(TSC) \
     X(THREAD)

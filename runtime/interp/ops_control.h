@@ -20,6 +20,7 @@ L_SWITCH: {
 L_CALL: call_symbol(LOW, ip, r); ip += (ip->b + 7u) / 8; NEXT;
 L_CALL_R: call_native(r[ip->c], PROGRAM.signature + HIGH, r, (const uint16_t *)(ip + 1), r + ip->a);
     ip += (ip->b + 7u) / 8; NEXT;
+L_SETJMP: ask_for_setjmp((struct interp_twice *)(uintptr_t)r[f->slots], ip, r); goto done;
 L_RET: goto done;
 L_RET1: value = r[ip->a]; goto done;
 L_RET_N: {

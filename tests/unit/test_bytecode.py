@@ -81,7 +81,11 @@ def test_only_functions_with_a_number_are_compiled():
         ('call void asm sideeffect "nop", ""()\n ret void', "inline assembly"),
         ("indirectbr ptr %p, [label %x]\nx:\n ret void", "instruction indirectbr"),
         ("%v = load ppc_fp128, ptr %p\n ret void", "type ppc_fp128"),
-        ("%v = call i32 @setjmp(ptr %p)\n ret void", "calls setjmp, which may return twice"),
+        ("%v = call i32 @vfork()\n ret void", "calls vfork, which may return twice"),
+        (
+            "%n = call i32 @setjmp(ptr %p)\n %v = alloca i8, i32 %n\n ret void",
+            "calls setjmp and takes memory of a size that varies",
+        ),
         ("%v = load i192, ptr %p\n ret void", "integer of 192 bits"),
         ("%v = call ptr @llvm.returnaddress.p0(i32 0)\n ret void", "intrinsic llvm.returnaddress"),
         ("%v = call fastcc i32 @setjmp(ptr %p)\n ret void", "calling convention that is not C's"),
@@ -89,13 +93,42 @@ def test_only_functions_with_a_number_are_compiled():
 )  # fmt: skip
 def test_what_cannot_be_expressed_is_refused_with_its_reason(body, reason):
     text = (
-        "declare i32 @setjmp(ptr)\ndeclare ptr @llvm.returnaddress.p0(i32)\n"
+        "declare i32 @setjmp(ptr)\ndeclare i32 @vfork()\ndeclare ptr @llvm.returnaddress.p0(i32)\n"
         f"define void @f(ptr %p) {{\n {body}\n}}\ndefine void @good() {{\n ret void\n}}\n"
     )
     module = llvm.parse_assembly(TRIPLE + text)
     program = compile_bytecode(module.as_bitcode())
     assert program.refused == {"f": reason}
     assert [function.name for function in program.functions] == ["good"]
+
+
+def test_what_lives_behind_a_setjmp_keeps_its_slot():
+    program = compile_text("""
+declare i32 @setjmp(ptr)
+declare void @use(i64, i64, i64, i64, i64)
+define i64 @f(ptr %p, i64 %a) {
+entry:
+  %kept = mul i64 %a, 7
+  %came = call i32 @setjmp(ptr %p)
+  %first = icmp eq i32 %came, 0
+  br i1 %first, label %work, label %back
+work:
+  %b = mul i64 %a, 3
+  %c = mul i64 %b, 5
+  %d = mul i64 %c, 9
+  %e = mul i64 %d, 11
+  call void @use(i64 %a, i64 %b, i64 %c, i64 %d, i64 %e)
+  unreachable
+back:
+  ret i64 %kept
+}
+""")
+    (function,) = program.functions
+    assert function.twice
+    words = [BYTECODE_INSTRUCTION.decode(function.code, at) for at in range(0, len(function.code), 16)]
+    targets = [word["a"] for word in words if OPCODE.name_of(word["op"]) == "mul64-i"]
+    assert len(targets) == 5
+    assert targets[0] not in targets[1:]
 
 
 def test_parallel_copies_are_ordered_and_cycles_broken():

@@ -20,6 +20,8 @@ def allocate_slots(function: VFunction) -> int:
         RefusedError: for a frame that 16-bit slot numbers cannot address.
     """
     ranges = _live_ranges(function)
+    if function.twice:
+        _keep_for_setjmp(function, ranges)
     at = 0
     for reg in function.parameters:
         reg.slot = at
@@ -101,6 +103,19 @@ def _live_ranges(function: VFunction) -> list[int]:
     for reg in function.parameters:  # one that is read at all is alive from the call on
         ranges[reg.number] |= 0b11 if ranges[reg.number] else 0
     return ranges
+
+
+def _keep_for_setjmp(function: VFunction, ranges: list[int]) -> None:
+    """Give what is alive behind a setjmp a slot of its own: setjmp may return again from anywhere."""
+    codes = [ins for block in function.blocks for ins in block]
+    forever = (1 << (2 * len(codes) + 4)) - 1
+    behind = 0
+    for position, ins in enumerate(codes, 1):
+        if ins.op == "setjmp":
+            behind |= 0b110 << (2 * position)
+    for number, found in enumerate(ranges):
+        if found & behind:
+            ranges[number] = forever
 
 
 class _Groups:

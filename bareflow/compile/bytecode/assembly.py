@@ -79,6 +79,7 @@ def _functions(program: BytecodeProgram) -> bytes:
                 edges=function.edge_count,
                 first_value=function.first_value,
                 values=function.value_count,
+                twice=int(function.twice),
                 external=function.external,
             )
         )

@@ -108,12 +108,13 @@ class _Lowering:
             self._block(at)
         for block, source, target in self.pending:
             self._copies(block, source, target)
+        if self.b.twice and self.b.dynamic:
+            raise ir.RefusedError("calls setjmp and takes memory of a size that varies")
         self.main[0].body[:0] = self.b.prologue
         blocks = [block for at in sorted(self.order) for block in (self.main[at], *self.extra[at])]
         registers = [ref.reg for ref in parameters]
-        return VFunction(
-            self.function.name, blocks, self.b.registers, registers, self.b.frame_bytes, self.b.frame_align
-        )
+        b = self.b
+        return VFunction(self.function.name, blocks, b.registers, registers, b.frame_bytes, b.frame_align, b.twice)
 
     def _parameters(self) -> list[Ref]:
         """Registers of the parameters; a wide one comes in two slots."""

@@ -38,6 +38,7 @@ class BytecodeFunction:
         edges: what each counter counts.
         first_value: its first value table; arguments without one are those whose place has kind 0.
         value_count: how many it has.
+        twice: whether it calls setjmp.
     """
 
     name: str
@@ -53,6 +54,7 @@ class BytecodeFunction:
     edges: tuple[Edge, ...]
     first_value: int
     value_count: int
+    twice: bool
 
 
 @dataclass(frozen=True)
@@ -174,9 +176,14 @@ def _lower_all(
             failed.add(name)
             continue
         try:
-            lowered[name] = _lower(better, promoted, tables)
+            made = _lower(better, promoted, tables)
         except ir.RefusedError:
             failed.add(name)
+            continue
+        if made.code.twice:  # its variables stay in memory, where longjmp leaves them alone
+            failed.add(name)
+        else:
+            lowered[name] = made
     module = parse_module(text, whole=failed) if failed else original
     refused: dict[str, str] = {}
     for name in sorted(failed):
@@ -190,7 +197,8 @@ def _lower_all(
 def _lower(function: ir.Function, module: ir.Module, tables: _Tables) -> _Lowered:
     code = lower_function(function, module, tables.symbols, tables.signature)
     returns = ir.PTR if any(parameter.sret for parameter in function.parameters) else function.returns
-    signature = make_signature(function.parameters, returns, sign=function.sign, variadic=function.variadic)
+    indirect = function.variadic or code.twice
+    signature = make_signature(function.parameters, returns, sign=function.sign, variadic=indirect)
     return _Lowered(code, allocate_slots(code), signature)
 
 
@@ -212,6 +220,7 @@ def _encode(original: ir.Function, lowered: _Lowered, tables: _Tables, external:
         edges=tuple(edges),
         first_value=tables.values,
         value_count=counted,
+        twice=lowered.code.twice,
     )
     tables.edges += edge_count
     tables.values += counted

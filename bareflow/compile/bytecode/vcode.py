@@ -114,6 +114,7 @@ class VFunction:
     Args:
         parameters: registers of the arguments, which live in the first slots.
         frame_bytes, frame_align: memory of its static allocas.
+        twice: it calls setjmp.
     """
 
     name: str
@@ -122,3 +123,4 @@ class VFunction:
     parameters: list[Reg]
     frame_bytes: int = 0
     frame_align: int = 16
+    twice: bool = False

@@ -19,6 +19,12 @@
 #define INTERP_OUT_STACK_WORDS 128
 #define INTERP_OUT_STACK 136
 #define INTERP_OUT_RESULT 144
+#define INTERP_TWICE_BACK 0
+#define INTERP_TWICE_SAVED 8 /* rsp rbx rbp r12 r13 r14 r15 */
+#define INTERP_TWICE_TARGET 64
+#define INTERP_TWICE_ARGUMENT 72
+#define INTERP_TWICE_SITE 88
+#define INTERP_TWICE_CAME 96
 /* Within a result. */
 #define INTERP_RESULT_XMM 16
 #define INTERP_RESULT_X87 32
@@ -55,6 +61,24 @@ struct interp_out {
     struct interp_result result;
 };
 
+/* A call of a function that calls setjmp, in a frame that lives until it returns. */
+struct interp_twice {
+    uint64_t back; /* where bf_interp_twice returns to, and with which registers */
+    uint64_t saved[7];
+    uint64_t target; /* setjmp, when run() has left to have it called; else 0 */
+    uint64_t argument[2];
+    const struct bytecode_instruction *site; /* which of its instructions called setjmp */
+    uint64_t came;                           /* what setjmp returned */
+    const struct bytecode_instruction *next; /* where run() goes on */
+    uint64_t *slots;
+    uint64_t frame; /* address of its memory */
+};
+
+_Static_assert(offsetof(struct interp_twice, saved) == INTERP_TWICE_SAVED, "saved");
+_Static_assert(offsetof(struct interp_twice, target) == INTERP_TWICE_TARGET, "target");
+_Static_assert(offsetof(struct interp_twice, argument) == INTERP_TWICE_ARGUMENT, "argument");
+_Static_assert(offsetof(struct interp_twice, site) == INTERP_TWICE_SITE, "site");
+_Static_assert(offsetof(struct interp_twice, came) == INTERP_TWICE_CAME, "came");
 _Static_assert(offsetof(struct interp_result, xmm) == INTERP_RESULT_XMM, "xmm");
 _Static_assert(offsetof(struct interp_result, x87) == INTERP_RESULT_X87, "x87");
 _Static_assert(offsetof(struct interp_result, x87s) == INTERP_RESULT_X87S, "x87s");
@@ -106,6 +130,9 @@ static inline uint64_t bf_interp_thunk(uint32_t index) {
 /* In interp_call.S. */
 void bf_interp_entry(void);
 void bf_interp_native(struct interp_out *out);
+/* Calls t->target, a setjmp, and returns as often as it does; t->site and t->came are then those of the call
+ * that returned. The caller's variables MUST NOT change once the first call has been made. */
+void bf_interp_twice(struct interp_twice *t) __attribute__((returns_twice));
 /* Called by bf_interp_entry alone. */
 void bf_interp_enter(uint32_t index, struct interp_regs *regs);
 

@@ -284,9 +284,10 @@
 #define OP_TRAP 263 /* stop: unreachable code was reached */
 #define OP_CALL 264 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
 #define OP_CALL_R 265 /* the same for the address in c */
-#define OP_VA_START 266 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
-#define OP_TSC 267 /* a = time stamp counter */
-#define OP_THREAD 268 /* a = thread pointer plus b, a thread-local symbol's distance to it */
+#define OP_SETJMP 266 /* a = call of symbol d, setjmp, with b argument slots in the words that follow; it may return again */
+#define OP_VA_START 267 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
+#define OP_TSC 268 /* a = time stamp counter */
+#define OP_THREAD 269 /* a = thread pointer plus b, a thread-local symbol's distance to it */
 
 /* Which operation may overflow or saturate. */
 #define ARITH_SADD 0 /* signed addition */
@@ -361,7 +362,7 @@
 #define BYTECODE_FUNCTION_EDGES_OFFSET 28
 #define BYTECODE_FUNCTION_FIRST_VALUE_OFFSET 32
 #define BYTECODE_FUNCTION_VALUES_OFFSET 36
-#define BYTECODE_FUNCTION_PADDING_OFFSET 38
+#define BYTECODE_FUNCTION_TWICE_OFFSET 38
 #define BYTECODE_FUNCTION_EXTERNAL_OFFSET 40
 #define BYTECODE_FUNCTION_RESERVED_OFFSET 44
 #define BYTECODE_FUNCTION_SIZEOF 48
@@ -428,7 +429,7 @@ struct bytecode_signature {
     uint16_t results; /* result slots */
     uint16_t stack_words; /* 8-byte words of arguments on the stack */
     uint8_t vectors; /* vector registers used, for al in calls of variadic functions */
-    uint8_t variadic; /* 1: the caller passes, or the function takes, more than is named */
+    uint8_t variadic; /* 1: more is passed or taken than is named, or the function calls setjmp: see goes_direct */
     uint32_t x87; /* x87 registers of the result */
 };
 _Static_assert(offsetof(struct bytecode_signature, first_place) == BYTECODE_SIGNATURE_FIRST_PLACE_OFFSET, "first_place");
@@ -452,7 +453,7 @@ struct bytecode_function {
     uint32_t edges; /* edge counters */
     uint32_t first_value; /* its first value table */
     uint16_t values; /* value tables: one for each argument slot whose place has a kind, in order */
-    uint16_t padding; /* 0 */
+    uint16_t twice; /* 1: calls setjmp, so its frame outlives the run() that makes the call */
     uint32_t external; /* the caller's own number of this function (slot, agent) */
     uint32_t reserved; /* 0 */
 };
@@ -467,7 +468,7 @@ _Static_assert(offsetof(struct bytecode_function, first_edge) == BYTECODE_FUNCTI
 _Static_assert(offsetof(struct bytecode_function, edges) == BYTECODE_FUNCTION_EDGES_OFFSET, "edges");
 _Static_assert(offsetof(struct bytecode_function, first_value) == BYTECODE_FUNCTION_FIRST_VALUE_OFFSET, "first_value");
 _Static_assert(offsetof(struct bytecode_function, values) == BYTECODE_FUNCTION_VALUES_OFFSET, "values");
-_Static_assert(offsetof(struct bytecode_function, padding) == BYTECODE_FUNCTION_PADDING_OFFSET, "padding");
+_Static_assert(offsetof(struct bytecode_function, twice) == BYTECODE_FUNCTION_TWICE_OFFSET, "twice");
 _Static_assert(offsetof(struct bytecode_function, external) == BYTECODE_FUNCTION_EXTERNAL_OFFSET, "external");
 _Static_assert(offsetof(struct bytecode_function, reserved) == BYTECODE_FUNCTION_RESERVED_OFFSET, "reserved");
 _Static_assert(sizeof(struct bytecode_function) == BYTECODE_FUNCTION_SIZEOF, "bytecode_function");
