@@ -78,7 +78,7 @@ class Boots:
 
     def next_program(self) -> Program:
         """The program as another run would start it."""
-        return restart(self.last.program, tiers_of(self.last.result))
+        return restart(self.last.program, tiers_of(self.last.result), self.profile)
 
 
 def tiers_of(result: GrowthResult) -> dict[str, str]:
@@ -140,7 +140,7 @@ async def grow_boots(
         rises: tuple[TierUp, ...] = ()
         if done:
             result, spent = done[-1].result, program.service.compile_ms
-            program = restart(program, tiers_of(result))
+            program = restart(program, tiers_of(result), profile)
             rises = rises_between(result, program.service.compile_ms - spent, program)
         number = len(done) + 1
         on_boot(number, program, rises)

@@ -28,6 +28,7 @@ from bareflow.compile.tiers import (
     object_of,
 )
 from bareflow.errors import CompileError
+from bareflow.growth.weights import WEIGHTED_TIERS, Seen, weighted
 from bareflow.toolchain import ZIG_VERSION, cache_dir
 
 TRIES = 2
@@ -92,13 +93,32 @@ class CompileService:
         """Whether a function's compiler has failed too often at a tier."""
         return self.failures.get((symbol, tier), 0) >= TRIES
 
-    async def compile(self, symbol: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
+    def text(self, symbol: str, tier: str, seen: Seen = lambda _symbol: None) -> str:
+        """IR of one function's module for a tier, with weights at the tiers that heed them.
+
+        Args:
+            symbol: its stub's.
+            tier: "O0" … "O3".
+            seen: what is known of a function by its stub's symbol.
+        """
+        text = self.split.body_text(symbol, tier)
+        return weighted(text, seen) if tier in WEIGHTED_TIERS else text
+
+    async def compile(
+        self, symbol: str, tier: str, seen: Seen = lambda _symbol: None, options: Options = DEFAULT_OPTIONS
+    ) -> Compiled:
         """Compile one function; a compiler that dies is tried once more.
+
+        Args:
+            symbol: as for `text`.
+            tier: likewise.
+            seen: likewise.
+            options: for the compiler.
 
         Raises:
             CompileError: it failed; the function is barred at that tier.
         """
-        text = self.split.body_text(symbol, tier)
+        text = self.text(symbol, tier, seen)
         known = self._known(text, tier, options)  # at once: all threads may be waiting for LLVM to load
         if known is None and (symbol, tier) not in self.failures:
             try:

@@ -14,6 +14,7 @@ import pytest
 
 from bareflow.compile.pool import CompilePool, Worker
 from bareflow.grow import Watch, grow_native, prepare
+from bareflow.growth.program import functions_known, restart
 from bareflow.growth.session import GrowthSession
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.tiering import Policy
@@ -172,3 +173,18 @@ def test_the_interpreter_reports_branches_loops_and_values_to_the_profile(pool, 
     assert step.values[0].total == 9
     assert main.back_edges >= 9
     assert any(9 in counts for counts in main.branches.values())
+
+
+def test_running_code_has_the_weights_of_what_was_seen_and_a_second_boot_compiles_nothing(pool, loop):
+    first = prepare([loop], pool, policy=EAGER)
+    grown = asyncio.run(grow_native(first, ["200000"], timeout_s=LIMIT_S))
+    saved = grown.profile
+    main = first.functions[[one.name for one in first.functions].index("main")]
+    assert saved.named("main").branches
+    assert "branch_weights" in first.service.text(main.symbol, "O3", functions_known(first.split, saved).get)
+    tiers = dict.fromkeys(first.split.functions, "O3")
+    for _ in range(2):
+        again = restart(prepare([loop], pool, policy=EAGER, tiers=saved), tiers, saved)
+        asyncio.run(grow_native(again, ["9"], timeout_s=LIMIT_S))
+    assert again.service.from_cache == again.service.requests > 0
+    assert again.service.compile_ms == 0

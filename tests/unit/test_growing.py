@@ -12,7 +12,7 @@ from bareflow.errors import MachineError, UsageError
 from bareflow.growth import boots as boots_module
 from bareflow.growth.boots import Boot, Boots, Outcome, difference, grow_boots, tiers_of
 from bareflow.growth.growing import TierUp
-from bareflow.growth.program import start_tiers, tiers_reached
+from bareflow.growth.program import functions_known, start_tiers, tiers_reached
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts
 from bareflow.growth.summary import Growth, Sizes, document, functions_table, summary_lines, tier_up_line
 from bareflow.profile.values import FunctionProfile, Profile, TierTimes
@@ -58,7 +58,7 @@ class Machine:
         return asyncio.run(grow_boots(program, self.run, most=most, earlier=earlier, save=self.saved.append))
 
 
-def replace_start(program, tiers):
+def replace_start(program, tiers, _profile):
     return SimpleNamespace(**{**vars(program), "start": dict(tiers)})
 
 
@@ -139,7 +139,7 @@ def test_only_functions_with_the_same_body_start_where_they_were():
     split = SimpleNamespace(functions={"f.local": one, "g": SimpleNamespace(name="g", digest="cd" * 16)})
     same = FunctionProfile("f", DIGEST, tier="O3")
     other = FunctionProfile("g", DIGEST, tier="O3")
-    assert tiers_reached(split, Profile({same.key: same, other.key: other})) == {"f.local": "O3"}
+    assert tiers_reached(functions_known(split, Profile({same.key: same, other.key: other}))) == {"f.local": "O3"}
 
 
 def test_tiers_of_a_result_go_by_symbol():
