@@ -47,6 +47,8 @@ static int waiting; /* an input byte that was looked at, plus one; 0: none */
 
 bool console_ready(void) {
     if (!waiting)
+        waiting = text_typed() + 1;
+    if (!waiting)
         waiting = serial_get(boot.com1) + 1;
     return waiting;
 }
@@ -55,8 +57,6 @@ bool console_ready(void) {
 int64_t console_read(uint8_t *bytes, uint64_t count) {
     uint64_t done = 0;
     console_flush();
-    if (ONE_PORT)
-        return 0; /* it brings no input */
     while (count && !console_ready())
         pause();
     for (; done < count && console_ready(); done++) {

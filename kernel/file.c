@@ -22,7 +22,7 @@ static unsigned stream_of(uint64_t fd) {
     return !d ? 0 : d->kind == CONSOLE_OUT ? TEXT_STDOUT : d->kind == CONSOLE_ERROR ? TEXT_STDERR : 0;
 }
 
-int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
+static int64_t read_piece(uint64_t fd, void *bytes, uint64_t count) {
     struct description *const d = description_of(fd);
     if (!d)
         return -EBADF;
@@ -53,7 +53,7 @@ static unsigned stream_of(uint64_t fd) {
 }
 
 #ifdef CONFIG_INPUT
-int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
+static int64_t read_piece(uint64_t fd, void *bytes, uint64_t count) {
     return fd ? -EBADF : console_read(bytes, count);
 }
 #endif
@@ -100,7 +100,30 @@ int64_t sys_writev(uint64_t fd, const struct iovec *pieces, uint64_t count) {
 }
 
 #if defined(CONFIG_FILES) || defined(CONFIG_INPUT)
+/* A growing program waits for input outside of the kernel, where ticks reach it and its agent brings some:
+ * the call is made again and again. */
+static bool must_wait(uint64_t fd) {
+#ifdef CONFIG_GROW
+    const struct description *const d = description_of(fd);
+    console_flush();
+    return d && d->kind == CONSOLE_IN && !console_ready();
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
+static int64_t call_again(void) {
+    struct frame *const frame = (void *)(syscall_stack_top - FRAME_SIZEOF);
+    frame->rip -= 2; /* the length of `syscall` */
+    return (int64_t)frame->rax;
+}
+
+int64_t sys_read(uint64_t fd, void *bytes, uint64_t count) {
+    return count && must_wait(fd) ? call_again() : read_piece(fd, bytes, count);
+}
+
 int64_t sys_readv(uint64_t fd, const struct iovec *pieces, uint64_t count) {
-    return each(fd, pieces, count, sys_read);
+    return must_wait(fd) ? call_again() : each(fd, pieces, count, read_piece);
 }
 #endif

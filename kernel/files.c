@@ -117,6 +117,13 @@ int64_t sys_pread64(uint64_t fd, void *bytes, uint64_t count, uint64_t offset) {
     return d ? file_read(d, bytes, count, offset) : -EBADF;
 }
 
+#ifdef CONFIG_GROW
+int64_t sys_pwrite64(uint64_t fd, const void *bytes, uint64_t count, uint64_t offset) {
+    const struct description *const d = description_of(fd);
+    return d && (d->kind == WIRE || d->kind == PORT) ? text_type(bytes, count, offset) : -EBADF;
+}
+#endif
+
 int64_t sys_preadv(uint64_t fd, const struct iovec *pieces, uint64_t count, uint64_t offset) {
     int64_t total = 0;
     for (; count; count--, pieces++) {

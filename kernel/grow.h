@@ -46,6 +46,8 @@ void text_wanted(void);                        /* there is no other way for it *
 void text_keep(uint8_t byte, unsigned stream); /* may send what the agent has not taken for too long */
 void text_send(void); /* the guest ends: whatever may not have arrived, and the end */
 int64_t text_read(uint8_t *bytes, uint64_t count, uint64_t offset);
+int64_t text_type(const uint8_t *bytes, uint64_t count, uint64_t offset);
+int text_typed(void); /* a byte of input, or -1 */
 
 /* vport.c */
 bool vport_named(const char *path);
@@ -69,6 +71,10 @@ static inline void text_keep(uint8_t byte, unsigned stream) {
 }
 
 static inline void text_send(void) {}
+
+static inline int text_typed(void) {
+    return -1;
+}
 #endif
 #endif
 

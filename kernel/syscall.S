@@ -197,6 +197,7 @@ calls:
     CALL 14,  zero                      /* rt_sigprocmask */
 #endif
 #ifdef CONFIG_GROW
+    CALL 18,  pwrite64, 2               /* input that the agent brings */
     CALL 15,  rt_sigreturn
     CALL 127, rt_sigpending, 1
     CALL 36,  getitimer, 2

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the console says, kept for a host that wants it over the wire: the agent reads it by offset and sends
- * it in its reliable stream; what it can no longer take goes out in frames of our own. Where one port carries
- * everything this is the only way for text. */
+/* The console over the wire. What it says is kept for a host that wants it over the wire: the agent reads it
+ * by offset and sends it in its reliable stream; what it can no longer take goes out in frames of our own.
+ * Where one port carries everything this is the only way for text. What is typed comes the same way, by
+ * offset too, so that it may be sent again. */
 #ifdef CONFIG_GROW
 #include "grow.h"
 #include "x86.h"
@@ -14,6 +15,8 @@ static uint64_t said;    /* bytes in all */
 static uint64_t taken;   /* of them by the agent */
 static uint64_t arrived; /* of them known to be with its host */
 static bool wanted;
+static uint8_t typed[TEXT_SIZE];
+static uint64_t typed_in, typed_out;
 
 void text_wanted(void) {
     wanted = true;
@@ -82,5 +85,19 @@ int64_t text_read(uint8_t *bytes, uint64_t count, uint64_t offset) {
     if (mark.offset + mark.length > taken)
         taken = mark.offset + mark.length;
     return (int64_t)(sizeof mark + mark.length);
+}
+
+/* What lies behind a gap, or has no room, is not taken. */
+int64_t text_type(const uint8_t *bytes, uint64_t count, uint64_t offset) {
+    uint64_t at = offset > typed_in ? count : typed_in - offset;
+    for (; at < count && typed_in - typed_out < TEXT_SIZE; at++) {
+        typed[typed_in % TEXT_SIZE] = bytes[at];
+        typed_in++;
+    }
+    return (int64_t)(at < count ? at : count);
+}
+
+int text_typed(void) {
+    return typed_out == typed_in ? -1 : typed[typed_out++ % TEXT_SIZE];
 }
 #endif

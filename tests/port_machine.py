@@ -217,6 +217,7 @@ class Host:
         """Wait for its end; what it printed with `--json`."""
         out, rest = await self.process.communicate()
         self.said += rest.decode()
+        assert out, self.said
         return json.loads(out) | {"status": self.process.returncode}
 
 

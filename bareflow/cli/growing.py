@@ -47,7 +47,7 @@ WIDE = 160  # columns where no terminal says how many it has
         "out": "the folder for profile, snapshot and images (build)",
         "port": "serve a machine that runs the growing image: " + HELP_PORT,
         "baud": HELP_BAUD,
-        "console": "with --port: the port of the machine's console, where standard input goes",
+        "console": "with --port: the port of the machine's console, where standard input goes then",
         "wait": "with --port: " + HELP_WAIT,
         "only-image": "make the growing image, to be flashed, and stop",
         "one-port": "with --only-image: use the first serial port alone, although the machine may have a second",

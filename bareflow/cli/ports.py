@@ -67,14 +67,15 @@ def remote_of(
     """The machine at a port; call it from within the event loop.
 
     Raises:
-        UsageError: standard input has nowhere to go. And what `chosen_port` raises.
+        UsageError: there is too much standard input for the line. And what `chosen_port` raises.
     """
-    from bareflow.growth.remote import Remote
+    from bareflow.growth.remote import INPUT_MOST, Remote
     from bareflow.wire.line import opener
 
-    if stdin and not console:
+    if len(stdin) > INPUT_MOST and not console:
         raise UsageError(
-            "standard input goes to the console, which needs a port of its own.", "Add --console PORT, or drop --stdin."
+            f"{len(stdin):,} bytes of standard input are more than the {INPUT_MOST:,} that the line takes.",
+            "Attach the console too, and add --console PORT.",
         )
     where = chosen_port(port, baud)
     say = teller("grow")

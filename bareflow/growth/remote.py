@@ -33,6 +33,8 @@ from bareflow.wire.text import KERNEL, TextLog
 GRACE_S = 5.0  # for what the kernel repeats after its last word
 HINT_S = 5.0  # without an answer, until it is said what may be the matter
 END_OF_INPUT = b"\x04"
+INPUT_MOST = 65535  # that the kernel keeps, besides the end
+INPUT_PIECE = 512
 TEXT, TEXT_MARK = FRAME_TYPE["text"], FRAME_TYPE["text-mark"]
 
 
@@ -56,8 +58,9 @@ class Remote:
     Args:
         opened: opens the line's port, again and again.
         where: the port's name, for messages.
-        console: opens the console's own port, where it has one; standard input goes there.
-        stdin: the workload's standard input.
+        console: opens the console's own port, where it is attached; then standard input goes there.
+        stdin: the workload's standard input; over the line, which takes at most INPUT_MOST bytes, unless the console
+            has a port.
         wait: for a port that is not there yet.
         timeout_s: of waiting for the machine, and of its run; None: no limit.
         stop: ends the run when set.
@@ -179,9 +182,17 @@ class Remote:
         self._final = None
         self.text.begin(hello.session)
         self.line.send(GROWTH_MESSAGE["text"], TEXT_ORDER.encode(offset=self.text.next))
+        if self.console is None:
+            self._type()
         run.take(hello)
         self.say(f"session {hello.session:08x}, build {_build_of(hello)}")
         return run
+
+    def _type(self) -> None:
+        """Standard input, whole: what the guest has from an earlier host it skips."""
+        typed = self.stdin + END_OF_INPUT
+        for at in range(0, len(typed), INPUT_PIECE):
+            self.line.send(GROWTH_MESSAGE["input"], TEXT_ORDER.encode(offset=at) + typed[at : at + INPUT_PIECE])
 
     async def _again(self, run: GrowthRun, hello: Message, watch: Watch | None) -> GrowthRun:
         """The machine has booted once more: what the boot before has counted is kept."""

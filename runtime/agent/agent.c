@@ -225,6 +225,8 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
         bf_trial_order(&wire, payload, length, usable);
     } else if (type == GROWTH_TEXT && length >= sizeof order.text)
         text_order(&order.text);
+    else if (type == GROWTH_INPUT && length >= sizeof order.text)
+        bf_port_type(payload + sizeof order.text, length - sizeof order.text, order.text.offset);
 }
 
 /* ---- reports ---- */

@@ -87,6 +87,11 @@ size_t bf_port_text(void *bytes, size_t n, uint64_t offset) {
     return result > 0 ? (size_t)result : 0;
 }
 
+void bf_port_type(const void *bytes, size_t n, uint64_t offset) {
+    if (port >= 0)
+        sys_call(SYS_PWRITE64, (uint64_t)port, (uint64_t)bytes, n, offset, 0, 0);
+}
+
 void bf_port_wait(uint32_t ms) {
     struct sys_pollfd wanted = {.fd = port, .events = SYS_POLLIN};
     SYS3(SYS_POLL, &wanted, 1, ms);

@@ -18,6 +18,8 @@ void bf_port_wait(uint32_t ms); /* until something arrives */
 /* What the console said from `offset` on: a text_mark and its bytes, or 0 where there is nothing yet, or
  * where the system keeps none. Without room it is told that the host has everything before `offset`. */
 size_t bf_port_text(void *bytes, size_t n, uint64_t offset);
+/* Bytes of standard input, from `offset` on. */
+void bf_port_type(const void *bytes, size_t n, uint64_t offset);
 
 uint64_t bf_clock_ns(void); /* monotonic; 0: there is no clock */
 uint64_t bf_clock_us(void); /* the same, or guessed from the TSC; never 0 */

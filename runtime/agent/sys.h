@@ -16,6 +16,7 @@
 #define SYS_MUNMAP 11
 #define SYS_RT_SIGACTION 13
 #define SYS_PREAD64 17
+#define SYS_PWRITE64 18
 #define SYS_SETITIMER 38
 #define SYS_GETPID 39
 #define SYS_SENDTO 44

@@ -101,17 +101,18 @@ def check(facts, folder, typed):
 def test_one_port_is_enough_and_a_killed_host_is_followed_by_another(images):
     async def scenario():
         async with switched_on(images / "one" / "steps.grow.img", 1) as (machine, port):
-            async with grow(images, "one", port, "--native") as first:
+            words = ("--native", "--stdin", images / "typed")
+            async with grow(images, "one", port, *words) as first:
                 said = await first.until("step: ")
                 await first.kill()
                 machine.send_signal(signal.SIGSTOP)  # so that it is still there when the next host is
-            async with grow(images, "one", port, "--native") as second:
+            async with grow(images, "one", port, *words) as second:
                 await second.until("is open")
                 machine.send_signal(signal.SIGCONT)
                 return said, await second.document()
 
     said, facts = run(scenario())
-    check(facts, images, b"")
+    check(facts, images, b"somebody\n")
     before = [up["from"] for up in facts["tier_ups"] if up["function"] == "step"]
     assert "step: interp → " in said
     assert "interp" not in before
