@@ -1,14 +1,14 @@
 """Versions of a function: copies of its code that run as long as fields, globals and call results hold certain values.
 
-    slow    the code as it was
-    fast    the same, but behind every site (compile.sites) that has a value stands a comparison: if it holds, the
-            constant is used from there on; if not, control goes to the same site of the next version, at last to
-            slow, and never comes back during this call
+    plain     the code as it was
+    version   the same, but behind every site (compile.sites) that has a value stands a comparison: if it holds, the
+              constant is used from there on; if not, control goes to the same site of the next version, at last to
+              plain, and does not come back during this call
 
 The value is compared wherever the program reads it, so nothing is assumed about what may change memory meanwhile;
 where LLVM proves that it cannot have changed, it drops the comparison or moves it out of the loop. That one version
 can be left for another in the middle of a loop is had by keeping everything that lives longer than a block in memory
-(LLVM's reg2mem) until the copies are made; the optimiser undoes that.
+(LLVM's reg2mem) until the copies are made; the optimiser undoes that. compile.copies makes the copies.
 """
 
 from __future__ import annotations
@@ -18,22 +18,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bareflow.compile.cfg import FunctionText, find_functions
+from bareflow.compile.copies import MARK, ROUND, copies
 from bareflow.compile.prof import Heat, profile_of
 from bareflow.compile.sites import Site, find_sites
 from bareflow.compile.specialise import MIN_SHARE, Nodes, literal
 from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile
 
-STEADY = 0.99  # of the times that a site ran: a version is left for good when its value changes
+STEADY = 0.999  # of the times that a site ran: a version is left when its value changes
 MAX_PLACES = 6  # proposed in one function, those that are looked at most often
-LIKELY = (2000, 1)  # weights of a comparison
-MARK = "bareflow.site"
 _FORBIDDEN = re.compile(
     r"\b(?:asm|invoke|callbr|indirectbr|blockaddress|musttail|resume)\b|@(?:_?setjmp|sigsetjmp|vfork|llvm\.va_start)\b"
 )
-_MARKED = re.compile(rf"^\s+(%\S+) = call (i\d+) @{re.escape(MARK)}\.i\d+\(i\d+ (\S+), i32 (\d+)\)")
 _NAMED = re.compile(r'%("[^"]*"|[-\w$.]+)')
 _LABEL = re.compile(r'^("[^"]*"|[-\w$.]+):')
-_DEFINED = re.compile(r'^\s+%("[^"]*"|[-\w$.]+) = ')
 Demote = Callable[[str, Sequence[str]], str]
 
 
@@ -126,13 +123,19 @@ def with_versions(text: str, versions: Sequence[Version], demote: Demote) -> str
     lines = demote(marked, tuple(chains)).splitlines()
     functions, nodes = find_functions(lines), Nodes(lines)
     changed: dict[int, list[str]] = {}
+    skips: list[str] = []
     for name, chain in chains.items():
         function = functions[name]
-        changed[function.first] = _copies(function, lines, chain, nodes)
+        changed[function.first], needed = copies(function, lines, chain, nodes)
+        skips += needed
         changed |= {at: [] for at in range(function.first + 1, function.last + 1)}
     out = [new for at, line in enumerate(lines) for new in changed.get(at, [line])]
     declared = re.compile(rf"declare i\d+ @{re.escape(MARK)}\.")
-    return "\n".join([line for line in out if not declared.match(line)] + nodes.added) + "\n"
+    return "\n".join([line for line in out if not declared.match(line)] + _globals(skips) + nodes.added) + "\n"
+
+
+def _globals(skips: list[str]) -> list[str]:
+    return [*skips, f"@{ROUND} = internal global i8 0"] if skips else []
 
 
 def _mark(text: str, wanted: Mapping[str, set[int]]) -> str:
@@ -195,69 +198,3 @@ def _with_incoming(line: str, labels: Mapping[str, str]) -> str:
     return re.sub(
         r', %("[^"]*"|[-\w$.]+) \]', lambda found: f", %{labels[found[1]]} ]" if found[1] in labels else found[0], line
     )
-
-
-def _copies(
-    function: FunctionText, lines: Sequence[str], chain: Sequence[Mapping[int, int]], nodes: Nodes
-) -> list[str]:
-    """A function with its versions: the entry's block, the code as it was, then the versions."""
-    entry = function.blocks[0].terminator
-    rest = lines[entry.last + 1 : function.last]
-    own = {found[1] for line in rest if (found := _DEFINED.match(line) or _LABEL.match(line))}
-    first = _prefixed(0, own)
-    out = [lines[function.first], *lines[function.first + 1 : entry.first]]
-    out += [_NAMED.sub(first, line) for line in lines[entry.first : entry.last + 1]]
-    out += [_plain(line) for line in rest]
-    weights = nodes.weights(*LIKELY)
-    for at, values in enumerate(chain):
-        later = f"%v{at + 1}." if at + 1 < len(chain) else "%"
-        out += _version(rest, _prefixed(at, own), values, later, weights)
-    return [*out, "}", ""]
-
-
-def _prefixed(version: int, own: set[str]) -> Callable[[re.Match[str]], str]:
-    def name(found: re.Match[str]) -> str:
-        return f"%{_with_prefix(version, found[1])}" if found[1] in own else found[0]
-
-    return name
-
-
-def _with_prefix(version: int, name: str) -> str:
-    return f'"v{version}.{name[1:]}' if name.startswith('"') else f"v{version}.{name}"
-
-
-def _plain(line: str) -> str:
-    """A marked value is what it is."""
-    found = _MARKED.match(line)
-    return f"  {found[1]} = add {found[2]} {found[3]}, 0" if found else line
-
-
-def _version(
-    rest: Sequence[str],
-    name: Callable[[re.Match[str]], str],
-    values: Mapping[int, int],
-    later: str,
-    weights: str,
-) -> list[str]:
-    """A copy of all blocks but the entry's, with constants in place of the values."""
-    out: list[str] = []
-    for line in rest:
-        label = _LABEL.match(line)
-        if label:
-            out.append(_NAMED.sub(name, f"%{label[1]}")[1:] + ":")
-            continue
-        found = _MARKED.match(line)
-        renamed = _NAMED.sub(name, _plain(line))
-        if not found or int(found[4]) not in values:
-            out.append(renamed)
-            continue
-        kind, number = found[2], int(found[4])
-        same, hit = (_NAMED.sub(name, f"%{MARK}.{number}") + suffix for suffix in (".same", ".hit"))
-        value = literal(kind, values[number])
-        out += [
-            f"  {same} = icmp eq {kind} {_NAMED.sub(name, found[3])}, {value}",
-            f"  br i1 {same}, label {hit}, label {later}{MARK}.{number}{weights}",
-            f"{hit[1:]}:",
-            f"  {_NAMED.sub(name, found[1])} = add {kind} 0, {value}",
-        ]
-    return out
