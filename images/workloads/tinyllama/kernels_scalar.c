@@ -117,21 +117,22 @@ static KERNEL __attribute__((noinline)) float row_q6(const uint8_t *row, uint32_
     return sum;
 }
 
-#define MULTIPLY(function, row_function)                                                                     \
-    static void function(const struct matrix *m, const struct batch *in, float *out, size_t stride,          \
-                         size_t ahead) {                                                                     \
-        (void)ahead;                                                                                         \
-        for (uint32_t row = 0; row < m->rows; row++)                                                         \
-            for (uint32_t token = 0; token < in->count; token++)                                             \
-                out[token * stride + row] =                                                                  \
-                    row_function(m->groups + row * m->group_bytes, m->columns, in, token);                   \
-    }
+/* One loop for all types: a row takes much longer than a call. */
+static KERNEL void multiply_scalar(const struct matrix *m, const struct batch *in, float *out, size_t stride,
+                                   size_t ahead) {
+    float (*const row_of)(const uint8_t *, uint32_t, const struct batch *, uint32_t) =
+        m->type == GGUF_TYPE_F32    ? row_f32
+        : m->type == GGUF_TYPE_F16  ? row_f16
+        : m->type == GGUF_TYPE_Q4_0 ? row_q4
+        : m->type == GGUF_TYPE_Q8_0 ? row_q8
+                                    : row_q6;
+    (void)ahead;
+    for (uint32_t row = 0; row < m->rows; row++)
+        for (uint32_t token = 0; token < in->count; token++)
+            out[token * stride + row] = row_of(m->groups + row * m->group_bytes, m->columns, in, token);
+}
 
-MULTIPLY(multiply_f32_scalar, row_f32)
-MULTIPLY(multiply_f16_scalar, row_f16)
-MULTIPLY(multiply_q4_scalar, row_q4)
-MULTIPLY(multiply_q8_scalar, row_q8)
-MULTIPLY(multiply_q6_scalar, row_q6)
+#define OWN_MULTIPLY
 
 static bool offered_scalar(void) {
     return true;

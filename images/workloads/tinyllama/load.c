@@ -73,11 +73,9 @@ static bool read_head(struct reader *r, struct gguf *file, struct message *why) 
         if (!read_up_to(r, wanted < r->size ? wanted : r->size, why))
             return false;
         const enum gguf_result result = gguf_open(file, r->bytes, r->have, r->size, why);
-        if (result == GGUF_OK && file->head % ALIGNMENT) {
-            move_up(r, ALIGNMENT - file->head % ALIGNMENT);
-            return gguf_open(file, r->bytes, r->have, r->size, why) == GGUF_OK;
-        }
-        if (result != GGUF_MORE)
+        if (result == GGUF_OK && (uintptr_t)(r->bytes + file->head) % ALIGNMENT)
+            move_up(r, ALIGNMENT - file->head % ALIGNMENT); /* and read on: what points into it has moved */
+        else if (result != GGUF_MORE)
             return result == GGUF_OK;
     }
 }

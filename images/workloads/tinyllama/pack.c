@@ -17,12 +17,21 @@ static uint16_t read_half(const uint8_t *at) {
     return half;
 }
 
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 4")
+#endif
+
+SMALL_BEGIN
+
 typedef uint32_t four __attribute__((vector_size(16)));
 
 /* 16 bytes, 4 units, of each of four rows: the rows' first units come to lie side by side, and so on. */
 static inline __attribute__((always_inline)) void pack_square(const uint8_t *rows, size_t row_bytes,
                                                               uint8_t *to, unsigned lanes) {
     four r[4];
+    UNROLL
     for (unsigned i = 0; i < 4; i++)
         memcpy(&r[i], rows + i * row_bytes, sizeof *r);
     const four a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
@@ -35,6 +44,7 @@ static inline __attribute__((always_inline)) void pack_square(const uint8_t *row
         __builtin_shufflevector(c, d, 0, 1, 4, 5),
         __builtin_shufflevector(c, d, 2, 3, 6, 7),
     };
+    UNROLL
     for (unsigned unit = 0; unit < 4; unit++)
         memcpy(to + 4 * unit * lanes, &out[unit], sizeof *out);
 }
@@ -73,8 +83,6 @@ static bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes, const u
     }
     return finite;
 }
-
-SMALL_BEGIN
 
 size_t pack_row_bytes(enum gguf_type type, uint32_t columns) {
     const size_t blocks = columns / BLOCK;
