@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bareflow.cli.progress import said
 from bareflow.cli.task import emit_json, people, positive, task
 from bareflow.errors import UsageError
+from bareflow.toolchain import write_atomic
 
 
 def bench_folder() -> Path:
@@ -26,10 +28,16 @@ def bench_folder() -> Path:
         "suite": "a folder of C programs (bench/kernels)",
         "only": "a program's name or a shell pattern (repeatable)",
         "configuration": "build only this configuration beside the reference (repeatable)",
-        "rounds": "rounds of paired figures",
-        "repeats": "runs within a round; the least counts",
+        "rounds": "rounds of paired figures; fewer for what runs for long",
+        "repeats": "runs within a round, of which the least counts; more for what is short",
+        "trials": "seconds of trials for one program",
+        "timeout-s": "seconds after which the reference's run of a program is given up",
+        "peers": "also run LuaJIT, PyPy, Node and Numba, where they are installed (without --suite and --only: yes)",
+        "markdown": "write the tables as Markdown (build/bench.md)",
+        "html": "write a page with plots (build/bench.html)",
     },
     iterable=("only", "configuration"),
+    optional=("markdown", "html"),
 )
 def bench(
     _context: Any,
@@ -38,15 +46,22 @@ def bench(
     configuration: list[str] | None = None,
     rounds: int = 5,
     repeats: int = 3,
+    trials: float = 40.0,
+    timeout_s: float = 60.0,
+    peers: bool = False,
+    markdown: str | bool | None = None,
+    html: str | bool | None = None,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
     """Measure our tiers and frozen code against clang and gcc, ahead of time, on a suite of C programs."""
     del verbose
-    positive("--rounds", rounds)
-    positive("--repeats", repeats)
+    for option, value in (("rounds", rounds), ("repeats", repeats), ("trials", trials), ("timeout-s", timeout_s)):
+        positive(f"--{option}", value)
     folder = bench_folder()
-    from bareflow.cli.progress import steps
+    from bareflow.trials.search import Settings as TrialSettings
+    from bench.peers.run import peers_or_reason
+    from bench.suite import page
     from bench.suite.run import Settings, bench_suite
 
     settings = Settings(
@@ -55,9 +70,19 @@ def bench(
         configurations=tuple(configuration or ()),
         rounds=rounds,
         repeats=repeats,
+        trials_s=trials,
+        timeout_s=timeout_s,
     )
-    with steps() as on_step:
+    with said() as on_step:
         result = bench_suite(settings, on_program=on_step)
+        if peers or not (suite or only or configuration):
+            result["peers"] = peers_or_reason(TrialSettings(budget_s=trials), on_step)
+    for wanted, name, write in ((markdown, "bench.md", page.markdown), (html, "bench.html", page.page)):
+        if wanted:
+            out = Path(wanted) if isinstance(wanted, str) else Path("build", name)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(out, write(result).encode())
+            people().print(f"wrote {out}")
     if json:
         emit_json(result)
     else:
@@ -159,14 +184,12 @@ def bench_llm(
     if json:
         emit_json({"bytes_per_s": bandwidth, "rows": [vars(row) for row in rows]})
         return
-    from rich.table import Table
+    from bench.llm.compare import table_lines
 
-    table = Table(title=f"one core, medians of {rounds} rounds; streaming read {bandwidth / 1e9:.1f} GB/s")
-    for heading in ("program", "prompt, tokens/s", "generation, tokens/s", "of the limit"):
-        table.add_column(heading, justify="left" if heading == "program" else "right")
-    for row in rows:
-        table.add_row(row.name, f"{row.prompt:.1f}", f"{row.generation:.1f}", f"{row.of_limit:.0%}")
-    people().print(table)
+    console = people()
+    console.print(f"one core, medians of {rounds} rounds; streaming read {bandwidth / 1e9:.1f} GB/s", markup=False)
+    for line in table_lines(rows):
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
 def facts_table(title: str, facts: dict[str, Any]) -> Any:
@@ -191,7 +214,7 @@ def ratio_table(result: dict[str, Any]) -> Any:
         table.add_column(name, justify="right")
     table.add_column("agree")
     for row in result["kernels"]:
-        ratios = [f"{row['ratio'][name]:.3f}" for name in names]
+        ratios = [f"{row['ratio'][name]:.3f}" if name in row["ratio"] else "–" for name in names]
         table.add_row(row["name"], *ratios, "yes" if row["agree"] else "NO")
     table.add_section()
     table.add_row("geometric mean", *[f"{result['geomean'][name]:.3f}" for name in names])

@@ -3,11 +3,12 @@
     python -m bench.llm.compare --model FILE.gguf
     python -m bench.llm.compare --model FILE.gguf --llama-cpp
 
-Each round measures the core's streaming read bandwidth, then every program once, all on the same core; reported are
-medians, and the median of each round's own ratio: so drift of the machine falls out. The limit of generation is the
-bandwidth over the bytes that one token reads, which is every weight but the embedding's (unless that is the output
-too). All rates are per second of CPU time, which others on the machine disturb less. llama.cpp is the PyPI package
-llama-cpp-python, built on demand in environments of its own (bench/llm/llama_cpp.py); never a dependency.
+Ours is the frozen program, run in a Linux process. Each round measures the core's streaming read bandwidth, then every
+program once, all on the same core; reported are medians, and the median of each round's own ratio: so drift of the
+machine falls out. The limit of generation is the bandwidth over the bytes that one token reads, which is every weight
+but the embedding's (unless that is the output too). Loading is set beside a program that only reads the file into
+fresh memory. All rates are per second of CPU time, which others on the machine disturb less. llama.cpp is the PyPI
+package llama-cpp-python, built on demand in environments of its own (bench/llm/llama_cpp.py); never a dependency.
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ import os
 import re
 import statistics
 import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bareflow.errors import CompileError, ToolError
+from bareflow.freeze import freeze
 from bareflow.image.gguf import check_llama, read_gguf
-from bareflow.toolchain import cache_dir, data_root, run, zig
+from bareflow.image.recipe import load_recipe
+from bareflow.native import native_command
+from bareflow.toolchain import cache_dir, data_root, run, write_atomic, zig
 from bench.llm import llama_cpp
 
 PROMPT = "a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p q r s t u v w x y z"
 RATES = re.compile(r"prompt \d+ tokens, ([\d.]+) tokens/s; generation \d+ tokens, ([\d.]+) tokens/s \((\w+), (\w+)\)")
+LOADED = re.compile(r"loaded \d+ bytes in ([\d.]+) ms")
 VARIANTS = ("avx2", "avx512")
 ROUNDS = 5
 TOKENS = 32
@@ -40,6 +46,16 @@ class Rates:
 
     prompt: float
     generation: float
+    load_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A run, and its generation's and loading's ratios to what the same round's memory and reading gave."""
+
+    rates: Rates
+    of_limit: float
+    of_reading: float
 
 
 @dataclass(frozen=True)
@@ -50,31 +66,35 @@ class Row:
         name: of the program or variant.
         prompt, generation: tokens per second.
         of_limit: generation's share of the round's own streaming limit.
+        of_reading: time of loading to that of reading the file into fresh memory; 0: not measured.
+        prompt_ratio, generation_ratio: to llama.cpp's AVX2 build; 0: not measured.
     """
 
     name: str
     prompt: float
     generation: float
     of_limit: float
+    of_reading: float
+    prompt_ratio: float
+    generation_ratio: float
 
 
-def build_workload() -> Path:
-    """Compile the workload for Linux as freezing does, for x86-64-v2 with variants beyond; return the program."""
-    out = cache_dir() / "bench" / "tinyllama"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sources = sorted((data_root() / "images/workloads/tinyllama").glob("*.c"))
-    flags = ["-target", "x86_64-linux-musl", "-mcpu=x86_64_v2", "-O3", "-std=gnu11", "-static", "-s"]
-    run([*zig("cc"), *flags, *map(str, sources), "-o", str(out)], what="compiling tinyllama", error=CompileError)
+def freeze_workload(variant: str) -> Path:
+    """Freeze the workload as its recipe says, with one variant and nothing else; return the snapshot."""
+    recipe = load_recipe("tinyllama")
+    frozen = freeze(replace(recipe, flags=(*recipe.flags, f"-DTINYLLAMA_VARIANT={variant}")))
+    out = cache_dir() / "bench" / f"tinyllama-{variant}.snapshot"
+    write_atomic(out, frozen.snapshot)
     return out
 
 
-def build_stream() -> Path:
-    """Compile the program that measures the memory's bandwidth."""
-    out = cache_dir() / "bench" / "stream"
+def build_helper(name: str) -> Path:
+    """Compile one of this folder's C programs: what the memory and reading give."""
+    out = cache_dir() / "bench" / name
     out.parent.mkdir(parents=True, exist_ok=True)
     flags = ["-target", "x86_64-linux-musl", "-O2", "-static", "-s"]
-    source = data_root() / "bench/llm/stream.c"
-    run([*zig("cc"), *flags, str(source), "-o", str(out)], what="compiling stream", error=CompileError)
+    source = data_root() / f"bench/llm/{name}.c"
+    run([*zig("cc"), *flags, str(source), "-o", str(out)], what=f"compiling {name}", error=CompileError)
     return out
 
 
@@ -103,13 +123,14 @@ def measure_stream(program: Path, core: int) -> float:
     return 1e9 * max(float(line.split()[1]) for line in lines)
 
 
-def measure_ours(program: Path, model: Path, variant: str, core: int) -> Rates:
+def measure_ours(snapshot: Path, model: Path, core: int) -> Rates:
     """Return one run's rates."""
     words = ["--model", str(model), "--prompt", PROMPT, "--tokens", str(TOKENS), "--endless", "--cpu-time"]
-    found = RATES.search(on_core(core, [str(program), *words, "--variant", variant]).stderr)
-    if not found:
-        raise ToolError(f"{program} did not say how fast it was.")
-    return Rates(float(found[1]), float(found[2]))
+    said = on_core(core, native_command(snapshot, ("tinyllama", *words))).stderr
+    rates, loaded = RATES.search(said), LOADED.search(said)
+    if not rates or not loaded:
+        raise ToolError(f"{snapshot} did not say how fast it was.")
+    return Rates(float(rates[1]), float(rates[2]), float(loaded[1]))
 
 
 def bytes_per_token(model: Path) -> int:
@@ -132,31 +153,40 @@ def compare(model: Path, *, core: int, rounds: int, with_llama_cpp: bool) -> tup
     Returns:
         The median bandwidth in bytes per second, and a row for each program.
     """
-    program, stream, needed = build_workload(), build_stream(), bytes_per_token(model)
-    peers = llama_cpp.prepare() if with_llama_cpp else {}
     flags = Path("/proc/cpuinfo").read_text()
     variants = [name for name in VARIANTS if name == "avx2" or "avx512_vnni" in flags]
-    samples: dict[str, list[tuple[Rates, float]]] = {}
+    ours = {name: freeze_workload(name) for name in variants}
+    stream, read, needed = build_helper("stream"), build_helper("read"), bytes_per_token(model)
+    peers = llama_cpp.prepare() if with_llama_cpp else {}
+    samples: dict[str, list[Sample]] = {}
     bandwidths = []
     for _ in range(rounds):
         bandwidths.append(measure_stream(stream, core))
         limit = bandwidths[-1] / needed
-        for variant in variants:
-            rates = measure_ours(program, model, variant, core)
-            samples.setdefault(f"bareflow {variant}", []).append((rates, rates.generation / limit))
+        for name, snapshot in ours.items():
+            rates = measure_ours(snapshot, model, core)
+            reading_ms = float(on_core(core, [str(read), str(model)]).stdout)
+            sample = Sample(rates, rates.generation / limit, rates.load_ms / reading_ms)
+            samples.setdefault(f"bareflow {name}", []).append(sample)
         for name, python in peers.items():
             peer = Rates(*llama_cpp.measure(python, model, PROMPT, TOKENS, core))
-            samples.setdefault(f"llama.cpp {name}", []).append((peer, peer.generation / limit))
-    rows = [
-        Row(
-            name,
-            statistics.median(rates.prompt for rates, _ in runs),
-            statistics.median(rates.generation for rates, _ in runs),
-            statistics.median(share for _, share in runs),
-        )
-        for name, runs in samples.items()
-    ]
+            samples.setdefault(f"llama.cpp {name}", []).append(Sample(peer, peer.generation / limit, 0.0))
+    reference = [sample.rates for sample in samples.get("llama.cpp avx2", [])]
+    rows = [_row(name, runs, reference) for name, runs in samples.items()]
     return statistics.median(bandwidths), rows
+
+
+def _row(name: str, runs: Sequence[Sample], reference: Sequence[Rates]) -> Row:
+    pairs = list(zip((run.rates for run in runs), reference, strict=False))
+    return Row(
+        name,
+        statistics.median(run.rates.prompt for run in runs),
+        statistics.median(run.rates.generation for run in runs),
+        statistics.median(run.of_limit for run in runs),
+        statistics.median(run.of_reading for run in runs),
+        statistics.median([ours.prompt / theirs.prompt for ours, theirs in pairs] or [0.0]),
+        statistics.median([ours.generation / theirs.generation for ours, theirs in pairs] or [0.0]),
+    )
 
 
 def main() -> None:
@@ -175,9 +205,20 @@ def main() -> None:
     needed = bytes_per_token(chosen.model)
     print(f"streaming read {bandwidth / 1e9:.1f} GB/s; a token reads {needed / 1e6:.1f} MB: limit", end=" ")
     print(f"{bandwidth / needed:.1f} tokens/s")
-    print(f"{'':24}{'prompt t/s':>12}{'generate t/s':>14}{'of the limit':>14}")
+    for line in table_lines(rows):
+        print(line)
+
+
+def table_lines(rows: Sequence[Row]) -> list[str]:
+    """The table for people; what was not measured is left blank."""
+    heads = ("prompt t/s", "generate t/s", "of limit", "load/read", "prompt/llama", "gen/llama")
+    lines = [" " * 20 + "".join(f"{head:>14}" for head in heads)]
     for row in rows:
-        print(f"{row.name:24}{row.prompt:12.1f}{row.generation:14.1f}{row.of_limit:14.0%}")
+        ratios = (row.of_reading, row.prompt_ratio, row.generation_ratio)
+        cells = [f"{row.prompt:.1f}", f"{row.generation:.1f}", f"{row.of_limit:.0%}"]
+        cells += [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
+        lines.append(f"{row.name:20}" + "".join(f"{cell:>14}" for cell in cells))
+    return lines
 
 
 if __name__ == "__main__":
