@@ -259,6 +259,19 @@ def _next_step(facts: Mapping[str, Any]) -> str:
     return f"flash {Path(facts['profile']).with_suffix('.grow.img')}, boot it, and grow again"
 
 
+def _short_of_the_top(facts: Mapping[str, Any]) -> list[str]:
+    """What to try when a program ended before any of its functions had climbed."""
+    reached = [row["tier"] for row in facts["functions"]]
+    if "O3" in reached or not reached:
+        return []
+    run_s = facts["run_ms"] / 1000 / max(facts["boots"], 1)
+    highest = max(reached, key=TIERS.index)
+    return [
+        f"no function reached O3 (highest {highest}): a run takes {run_s:.1f} s, too short to climb",
+        "  give it more to do with --args, or lower thresholds under [grow] in its recipe",
+    ]
+
+
 def summary_lines(facts: Mapping[str, Any]) -> list[str]:
     """The summary for people, from the document."""
     llvm, image, payload = facts["llvm_bytes"], facts["grow_image_bytes"], facts["payload_bytes"]
@@ -278,6 +291,7 @@ def summary_lines(facts: Mapping[str, Any]) -> list[str]:
             if facts["measured_choices"]
             else []
         ),
+        *_short_of_the_top(facts),
         f"outputs: {agree}",
         f"profile {facts['profile']}, snapshot {facts['snapshot']}, image {facts['image']}",
     ]

@@ -131,7 +131,20 @@ async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMac
     watch.patient = False
 
 
+def with_workload_halt(end: MachineEnd, workload_ran: bool) -> MachineEnd:
+    """A halt of the workload's own, in the lower half of memory, says what it usually means."""
+    rip = end.registers.values["rip"] if end.registers else 0
+    if end.kind != "hang" or not workload_ran or rip == 0 or rip >> 63:
+        return end
+    return replace(
+        end,
+        reason=f"The workload halted the CPU at {rip - 1:#x}: musl does so where it finds its heap damaged, by a free "
+        "of what was not allocated or a write beyond a block.",
+    )
+
+
 def _result(kernel: Kernel, end: MachineEnd, machine: QemuMachine) -> GuestResult:
+    end = with_workload_halt(end, bool(kernel.started))
     text = kernel.console.text()
     build_id = bytes(kernel.started.get("build_id", b""))
     trap, frames = _backtraces(kernel.trap, end, machine.spec, build_id)

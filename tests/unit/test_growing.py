@@ -223,3 +223,12 @@ def test_boot_qemu_of_a_shrunk_image_that_is_not_there_says_how_to_make_it(tmp_p
         images.shrunk_image(None, None, ())
     (tmp_path / "classic.shrunk.img").write_bytes(b"")
     assert images.shrunk_image("classic", None, ())[0] == tmp_path / "classic.shrunk.img"
+
+
+def test_a_program_too_short_to_climb_is_told_what_to_try():
+    facts = document(growth())
+    said = "\n".join(summary_lines(facts))
+    assert "no function reached O3 (highest O1)" in said
+    assert "--args" in said
+    facts["functions"][0]["tier"] = "O3"
+    assert "no function" not in "\n".join(summary_lines(facts))

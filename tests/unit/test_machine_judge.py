@@ -7,6 +7,8 @@ import pytest
 from bareflow.layouts.snapshot import REFUSAL
 from bareflow.layouts.verdict import GUEST_VERDICT, HOST_STATUS
 from bareflow.machine.judge import guest_code, judge, last_words
+from bareflow.machine.registers import Registers
+from bareflow.machine.run import with_workload_halt
 from bareflow.machine.watch import MachineEnd
 
 
@@ -97,3 +99,12 @@ def test_the_loaders_words_are_the_reason():
 )
 def test_last_words_are_one_line(text: bytes, words: str):
     assert last_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("rip", "workload_ran", "named"),
+    [(0x401235, True, True), (0x401235, False, False), (0xFFFFFFFF80001000, True, False)],
+)
+def test_a_halt_of_the_workloads_own_is_named(rip: int, workload_ran: bool, named: bool):
+    halted = MachineEnd("hang", "The CPU halted with interrupts off.", registers=Registers({"rip": rip}, ""))
+    assert ("The workload halted the CPU at 0x401234" in with_workload_halt(halted, workload_ran).reason) is named

@@ -58,6 +58,11 @@ def test_a_monitored_machine_starts_stopped():
     assert "-S" not in command(MachineSpec(IMAGE))
 
 
+def test_a_port_besides_the_uarts_is_there_only_if_asked_for():
+    assert "virtserialport,chardev=port,nr=1" in command(MachineSpec(IMAGE, port=True))
+    assert not any("virtio-serial" in word for word in command(MachineSpec(IMAGE)))
+
+
 def test_further_arguments_come_last():
     assert command(MachineSpec(IMAGE, extra=("-d", "int")))[-2:] == ["-d", "int"]
 
