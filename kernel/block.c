@@ -36,11 +36,17 @@ static void touch(volatile uint8_t *at, uint64_t length) {
 }
 
 #ifdef CONFIG_VIRTIO
-/* Looks for the device when it is first wanted: an image in memory may be all that a workload reads. */
+/* Looks for the device when it is first wanted: an image in memory may be all that a workload reads. Where
+ * the firmware reads disks, it must be the disk that was booted: a firmware reads some of them a sector at a
+ * time. */
 static bool virtio_ready(void) {
+    static uint8_t here[DISK_SECTOR_SIZE], there[DISK_SECTOR_SIZE];
     static bool tried, ready;
-    if (!tried)
-        ready = virtio_init();
+    if (!tried) { /* the firmware first: it cannot read a device that is ours */
+        ready = (!boot.block_read || !firmware_read(0, 1, there)) && virtio_init();
+        if (ready && boot.block_read)
+            ready = !virtio_read(0, 1, here) && !memcmp(here, there, sizeof here);
+    }
     tried = true;
     return ready;
 }
@@ -48,7 +54,6 @@ static bool virtio_ready(void) {
 static bool virtio_ready(void) {
     return false;
 }
-#define virtio_read(lba, count, buffer) (-EIO)
 #endif
 
 /* Reads sectors to any mapped address. Returns 0 or an error. It is what fat16.c reads the disk with. */
@@ -59,9 +64,13 @@ static int block_read(void *context, uint64_t lba, uint32_t count, void *buffer)
     if (in_memory(lba, count))
         return memory_read(lba, count, buffer);
 #endif
+#ifdef CONFIG_VIRTIO
+    if (virtio_ready())
+        return virtio_read(lba, count, buffer);
+#endif
 #if defined(CONFIG_RAMDISK) || defined(CONFIG_VIRTIO)
     if (!boot.block_read)
-        return virtio_ready() ? virtio_read(lba, count, buffer) : -EIO;
+        return -EIO;
 #endif
     return firmware_read(lba, count, buffer);
 }
