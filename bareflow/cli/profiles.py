@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -170,13 +171,21 @@ def collect(
     if timeout_s < 0:
         raise UsageError(f"--timeout-s must not be below 0, but is {timeout_s}.", "0 is no limit.")
     where = chosen_port(port, baud)
-    reading = Reading(where, baud, timeout_s or None, wait=wait, on_text=None if json else show_text)
+    reading = Reading(where, baud, timeout_s or None, wait=wait, on_text=None if json else show_while_read)
     collected = asyncio.run(reading.collect(collector_of(names, cpu)))
     if not collected.messages:
         raise nothing_came(where, collected)
     path, merged, words = store(Path(out), collected.profile)
     facts = {**collected.as_dict(), "out": str(path), "stored": words, "boots_in_file": merged.boots}
     tell(facts, "\n".join([*about(collected), words]), as_json=json)
+
+
+def show_while_read(text: bytes) -> None:
+    """Show what the program prints; whoever read that may leave, the profile is collected all the same."""
+    try:
+        show_text(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def collector_of(names: str | None, cpu: str) -> Collector:
@@ -227,6 +236,8 @@ def nothing_came(where: str, collected: Collected) -> WireError:
         return WireError(
             f"{said}, not a byte.", "Is the machine on, does it run a growing image, is the cable a crossed one?"
         )
+    if collected.final and not collected.sessions:
+        return WireError(f"{said}: its program had ended before.", "Switch the machine off and on.")
     if not collected.sessions:
         return WireError(
             f"{said}, but {collected.heard:,} bytes that are no frames of ours.",

@@ -116,6 +116,8 @@ class Remote:
         return waited.get(self._why, "") + (f"; {self.line.heard:,} bytes came" if self.line.heard else "")
 
     def _hint_words(self) -> str:
+        if self._final is not None:
+            return "Its program had ended before: switch the machine off and on."
         if self.line.heard:
             return (
                 "What came was no frame of ours: another baud rate, the console's port, or an image that does not grow?"

