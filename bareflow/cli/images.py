@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bareflow.machine.spec import MachineSpec
 
 MODEL_NAME = "MODEL.GGUF"
+SMALL_MIB = 16  # of an image, for which the least memory is enough
 MODEL_COPIES = 3  # the file, its packed copy, and the image itself where a way in reads it into memory
 HELP_IMAGE = "a recipe's name, a recipe file or an image file"
 
@@ -56,6 +57,16 @@ def choose_recipe(image: str | None, workload: str | None, files: Sequence[str])
         return recipe_for_workload(Path(workload), packed_files(files))
     recipe = load_recipe(image or "classic")
     return replace(recipe, files=(*recipe.files, *packed_files(files)))
+
+
+def memory_for(image: Path, firmware: str) -> int:
+    """Return the mebibytes that a machine needs for what is on an image: 128, or room for large files twice.
+
+    A program that reads a file may keep a changed copy of it; a way in that has no disk holds the image besides.
+    """
+    size_mib = image.stat().st_size >> 20 if image.is_file() else 0
+    copies = 2 if firmware == "bios" else 3
+    return 128 + (copies * size_mib if size_mib > SMALL_MIB else 0)
 
 
 def packed_files(files: Sequence[str]) -> tuple[PackedFile, ...]:
@@ -212,7 +223,7 @@ def image_to_boot(
         "args": "the workload's arguments, split as a shell splits",
         "chat": "tinyllama: type prompts on the console; Ctrl-C ends it",
         "timeout-s": "seconds after which the run is ended (120; none with --chat)",
-        "memory": "mebibytes of memory (the recipe's, or 128)",
+        "memory": "mebibytes of memory (the recipe's, or 128, or more where the image's files ask for it)",
         "accel": "auto, kvm or tcg",
         "cpu": "QEMU's CPU model",
         "firmware": "the way in: bios, uefi or pvh",
@@ -264,7 +275,7 @@ def boot_qemu(
     path, recipe = found
     spec = MachineSpec(
         image=path,
-        memory_mib=memory or (recipe.memory_mib if recipe else 128),
+        memory_mib=memory or max(recipe.memory_mib if recipe else 0, memory_for(path, firmware)),
         accel=accel,
         cpu=cpu or None,
         firmware=firmware,
