@@ -31,7 +31,7 @@ static const uint16_t distances[] = {4096, 2048, 8192, 16384};
 #define ROWS 32
 #define COLUMNS 512
 #define STREAM_ROWS 4096 /* of a matrix laid over the model's own bytes */
-#define ROUNDS 5         /* one more goes before, and does not count */
+#define ROUNDS 3         /* one more goes before, and does not count */
 #define HEAD_SIZE 64
 #define POSITIONS (COLUMNS / HEAD_SIZE)
 
