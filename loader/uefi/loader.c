@@ -11,6 +11,7 @@
 #define PAGE 4096ull
 #define BELOW_4_GIB 0xffffffff
 #define READ_SECTORS 2048 /* in one call of the firmware */
+#define MARK 0x6b72616d20746f6eull
 #define COM1 0x3f8
 #define COM2 0x2f8
 #define CR4_PAE 0x20
@@ -65,6 +66,20 @@ static void *protocol(efi_handle handle, efi_guid guid) {
     return interface;
 }
 
+/* Reads with a mark at each sector's end beforehand. Returns how many marks are still there: firmware exists
+ * (EDK II's AHCI driver) that calls a read a success of which the drive has sent nothing. -1: an error. */
+static int read_marked(uint64_t lba, uint32_t count, uint8_t *buffer, uint64_t mark) {
+    int left = 0;
+    for (uint32_t i = 1; i <= count; i++)
+        ((uint64_t *)(buffer + (uint64_t)i * DISK_SECTOR_SIZE))[-1] = mark;
+    if (disk->read_blocks(disk, disk->media->id, lba - DISK_PARTITION_LBA, (uint64_t)count * DISK_SECTOR_SIZE,
+                          buffer))
+        return -1;
+    for (uint32_t i = 1; i <= count; i++)
+        left += ((volatile uint64_t *)(buffer + (uint64_t)i * DISK_SECTOR_SIZE))[-1] == mark;
+    return left;
+}
+
 /* Sectors of the whole disk, of which the firmware shows us the partition. */
 static int read_disk(void *context, uint64_t lba, uint32_t count, void *buffer) {
     (void)context;
@@ -72,8 +87,8 @@ static int read_disk(void *context, uint64_t lba, uint32_t count, void *buffer) 
         copy(buffer, memory + lba * DISK_SECTOR_SIZE, (uint64_t)count * DISK_SECTOR_SIZE);
         return 0;
     }
-    return disk->read_blocks(disk, disk->media->id, lba - DISK_PARTITION_LBA,
-                             (uint64_t)count * DISK_SECTOR_SIZE, buffer) != 0;
+    const int left = read_marked(lba, count, buffer, MARK);
+    return left && (left < 0 || read_marked(lba, count, buffer, ~MARK)); /* a sector may hold one of them */
 }
 
 /* The sentences of fat16.c's errors, by their numbers. */
