@@ -19,3 +19,14 @@ def steps() -> Iterator[Step]:
         return
     with console.status("…") as status:
         yield status.update
+
+
+@contextmanager
+def said() -> Iterator[Step]:
+    """As `steps`, for what takes long: in a pipe each step is a line."""
+    console = people()
+    if console.is_terminal:
+        with steps() as step:
+            yield step
+    else:
+        yield lambda text: console.print(text, markup=False, soft_wrap=True)

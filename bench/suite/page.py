@@ -17,6 +17,11 @@ from typing import Any
 
 Result = Mapping[str, Any]
 TITLE = "Time relative to clang -O3 -march=native, ahead of time (below 1 is faster)"
+COSTS = {
+    "compile_ms": "Compile time in ms (frozen: training and trials included)",
+    "bytes": "Bytes of the program's own code and constants",
+}
+PEERS = "The historical trio and the matrix multiply beside other compilers, relative to clang -O3 -march=native"
 ROW, LEFT, WIDTH = 18, 150, 560  # of the plot, pixels
 STYLE = """
 body { font: 15px system-ui, sans-serif; margin: 2em auto; max-width: 70em; color: #222; background: #fff }
@@ -38,7 +43,7 @@ def rows(result: Result) -> tuple[list[str], list[list[str]]]:
     """Headings and cells: a row for each program, then geometric mean and worst."""
     names = list(result["geomean"])
     cells = [
-        [kernel["name"], *(f"{kernel['ratio'][name]:.3f}" for name in names), "yes" if kernel["agree"] else "NO"]
+        [kernel["name"], *(_figure(kernel["ratio"], name, ".3f") for name in names), "yes" if kernel["agree"] else "NO"]
         for kernel in result["kernels"]
     ]
     for label, key in (("geometric mean", "geomean"), ("worst", "worst")):
@@ -46,40 +51,84 @@ def rows(result: Result) -> tuple[list[str], list[list[str]]]:
     return ["program", *names, "agree"], cells
 
 
+def costs(result: Result, key: str) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of `compile_ms` or `bytes`: a row for each program."""
+    names = list(result["geomean"])
+    cells = [
+        [kernel["name"], *(_figure(kernel.get(key, {}), name, ",.0f") for name in names)]
+        for kernel in result["kernels"]
+    ]
+    return ["program", *names], cells
+
+
+def beside(result: Result) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the other languages' compilers; no rows where they were not run."""
+    peers = result.get("peers", {}).get("rows", [])
+    works = list(peers[0]["ratio"]) if peers else []
+    cells = [
+        [one["name"], *(_figure(one["ratio"], work, ".2f") for work in works), "yes" if one["agree"] else "NO"]
+        for one in peers
+    ]
+    return ["compiler", *works, "agree"], cells
+
+
+def _figure(values: Mapping[str, float], name: str, style: str) -> str:
+    return format(values[name], style) if name in values else "–"
+
+
 def facts(result: Result) -> list[str]:
     """What the figures are of."""
     said = [
         f"{processor()}; {len(result['kernels'])} programs, medians over {result['rounds']} rounds of paired figures."
     ]
-    return said + [f"{one['name']} is excluded: {one['reason']}." for one in result["excluded"]]
+    said += [f"{one['name']} is excluded: {one['reason'].rstrip('.')}." for one in result["excluded"]]
+    if "seconds" in result:
+        said.append(f"Building and measuring took {result['seconds'] / 60:.0f} minutes.")
+    absent = result.get("peers", {}).get("absent", {})
+    return said + [f"{name} is not measured: {reason}." for name, reason in absent.items()]
 
 
 def markdown(result: Result) -> str:
-    """The table, with what it is of."""
-    heads, cells = rows(result)
-    lines = [f"**{TITLE}**", "", f"| {' | '.join(heads)} |", f"|---|{'--:|' * (len(heads) - 1)}"]
-    lines += [f"| {' | '.join(row)} |" for row in cells]
-    return "\n".join([*lines, "", *facts(result)]) + "\n"
+    """The tables, with what they are of."""
+    lines = [f"**{TITLE}**", "", *_lines(*rows(result)), "", *facts(result)]
+    for title, table in tables(result):
+        lines += ["", f"**{title}**", "", *_lines(*table)]
+    return "\n".join(lines) + "\n"
+
+
+def tables(result: Result) -> list[tuple[str, tuple[list[str], list[list[str]]]]]:
+    """What comes below the ratios: titles, headings and cells."""
+    found = [(title, costs(result, key)) for key, title in COSTS.items() if any(key in k for k in result["kernels"])]
+    return [*found, (PEERS, beside(result))] if result.get("peers", {}).get("rows") else found
+
+
+def _lines(heads: list[str], cells: list[list[str]]) -> list[str]:
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'--:|' * (len(heads) - 1)}"]
+    return lines + [f"| {' | '.join(row)} |" for row in cells]
 
 
 def page(result: Result) -> str:
-    """The HTML page: plot, table, and what was chosen for each program."""
-    heads, cells = rows(result)
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    """The HTML page: plot, tables, and what was chosen for each program."""
     notes = "".join(f"<p>{html.escape(fact)}</p>" for fact in facts(result))
+    more = "".join(f"<h2>{html.escape(title)}</h2>{_table(*table)}" for title, table in tables(result))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>BareFlow bench</title><style>{STYLE}</style>'
         f"<h1>BareFlow bench</h1><p>{html.escape(TITLE)}</p>{notes}{plot(result)}"
-        f"<h2>Figures</h2><table><tr>{head}</tr>{body}</table>{chosen(result)}</html>\n"
+        f"<h2>Figures</h2>{_table(*rows(result))}{more}{chosen(result)}</html>\n"
     )
+
+
+def _table(heads: list[str], cells: list[list[str]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def plot(result: Result, name: str = "frozen") -> str:
     """Bars of one configuration on a logarithmic axis, the reference as a line."""
     if name not in result["geomean"]:
         return ""
-    ratios = [(kernel["name"], kernel["ratio"][name]) for kernel in result["kernels"]]
+    ratios = [(kernel["name"], kernel["ratio"][name]) for kernel in result["kernels"] if name in kernel["ratio"]]
     least = math.floor(math.log2(min(ratio for _, ratio in ratios))) if ratios else -1
     most = max(math.log2(max(ratio for _, ratio in ratios)), 0.2)
 
