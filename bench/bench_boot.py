@@ -31,6 +31,13 @@ from bareflow.machine.spec import MachineSpec
 RUNS = 10
 GOALS = {"bios": 1.3, "pvh": 1.2, "uefi": 1.1}  # boot to the first instruction over the floor, by the way in
 SNAPSHOT_NAME = "OPTIMIZED_SNAPSHOT.BIN"
+MACHINES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("pc, SeaBIOS", {"firmware": "bios", "machine": "pc"}),
+    ("pc, PVH", {"firmware": "pvh", "machine": "pc", "drive": "none"}),
+    ("microvm, PVH", {"firmware": "pvh", "machine": "microvm", "drive": "none"}),
+    ("q35, OVMF", {"firmware": "uefi", "machine": "q35"}),
+)
+"""What the goals are given for, and PVH on pc."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,26 @@ def bench_boot(
                     on_run(f"run {number + 1} of {runs}: {side}")
                 times[side].append(time_ms(side, commands[side]))
     return BootBench(tuple(times["floor"]), tuple(times["image"]), tuple(commands["image"]), GOALS[base.firmware])
+
+
+def bench_machines(
+    image: Path, *, runs: int = RUNS, on_run: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
+    """Measure one image on every machine of `MACHINES`; it must have all ways in.
+
+    Raises:
+        MachineError, BareFlowError: as `bench_boot`.
+    """
+    rows = []
+    for name, settings in MACHINES:
+        said = None if on_run is None else _prefixed(on_run, name)
+        measured = bench_boot(image, runs=runs, spec=MachineSpec(image, **settings), on_run=said)  # type: ignore[arg-type]
+        rows.append({"machine": name, **measured.as_dict()})
+    return rows
+
+
+def _prefixed(tell: Callable[[str], None], name: str) -> Callable[[str], None]:
+    return lambda text: tell(f"{name}: {text}")
 
 
 def ending_at_entry(image: Path) -> bytes:

@@ -93,7 +93,7 @@ def bench(
     help={
         "image": "a recipe's name, a recipe file or an image file (classic)",
         "runs": "runs of each side, interleaved",
-        "firmware": "the way in: bios, uefi or pvh",
+        "firmware": "the way in: bios, uefi or pvh; without it every machine type, the recipe built for all ways in",
         "machine": "pc, q35 or microvm",
         "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
     }
@@ -102,7 +102,7 @@ def bench_boot(
     _context: Any,
     image: str | None = None,
     runs: int = 10,
-    firmware: str = "bios",
+    firmware: str = "",
     machine: str = "pc",
     drive: str = "auto",
     json: bool = False,
@@ -117,6 +117,9 @@ def bench_boot(
     from bareflow.machine.spec import MachineSpec
     from bench.bench_boot import bench_boot as measure
 
+    if not firmware:
+        boot_everywhere(image, runs, json=json)
+        return
     path, _recipe = image_to_boot(image, None, ())
     with steps() as on_step:
         spec = MachineSpec(path, firmware=firmware, machine=machine, drive=drive)
@@ -125,6 +128,34 @@ def bench_boot(
         emit_json(result)
     else:
         people().print(facts_table("boot, whole QEMU process, medians of interleaved runs", result))
+
+
+def boot_everywhere(image: str | None, runs: int, *, json: bool) -> None:
+    """Measure on every machine type: an image file as it is, a recipe built with all ways in."""
+    import tempfile
+    from dataclasses import replace
+
+    from bareflow.cli.images import built, choose_recipe, is_image_file
+    from bareflow.cli.progress import steps
+    from bareflow.image.recipe import WAYS_IN
+    from bench.bench_boot import bench_machines
+
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
+        path = Path(image) if image and is_image_file(image) else Path(folder) / "boot.img"
+        if not path.is_file():
+            built(replace(choose_recipe(image, None, ()), boot=frozenset(WAYS_IN)), path)
+        with steps() as on_step:
+            rows = bench_machines(path, runs=runs, on_run=on_step)
+    if json:
+        emit_json({"machines": rows})
+        return
+    facts = {
+        row[
+            "machine"
+        ]: f"{row['boot_ms']:.0f} ms over {row['floor_ms']:.0f} ms = {row['ratio']:.3f}, goal {row['goal']}"
+        for row in rows
+    }
+    people().print(facts_table("boot to the first instruction over the machine's floor, medians", facts))
 
 
 @task(help={"cpu": "the CPU both sides are compiled for (the recipe's)", "rounds": "rounds of paired figures"})
