@@ -116,7 +116,8 @@ class Settings:
         timeout_s: of each run.
         stdin: of each run.
         accel: of machines: "auto", "kvm" or "tcg".
-        trials: runs that decide between variants of the frozen program; None: the profile alone decides.
+        trials: runs that decide between variants of the frozen program, and as many seconds for trials of single
+            functions where they grow; None: the profile alone decides.
         measure: time the frozen and the ahead-of-time program, too, where the growth was native.
         options: code cache and tick of the growing program.
         remote: the machine to serve, which somebody else boots; None: ours.
@@ -256,6 +257,7 @@ def _prepare(
         options=settings.options,
         tiers=names_of_build(build).start or known,
     )
+    program = replace(program, trials_s=settings.trials.settings.budget_s if settings.trials else 0.0)
     if build and build != (ours := program.base.build_id.hex()):
         raise MachineError(
             f"The machine runs build {build[:8]}, but {recipe.name} as it is here is build {ours[:8]}.",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bareflow.growth.remote import Remote
     from bareflow.growth.summary import Growth
     from bareflow.image.recipe import Recipe
+    from bareflow.trials.rotate import FunctionTrial
 
 WIDE = 160  # columns where no terminal says how many it has
 
@@ -41,7 +42,7 @@ WIDE = 160  # columns where no terminal says how many it has
         "native": "run it as a Linux process instead of on a machine",
         "cpu": "the CPU it is compiled for; several, as in 'x86-64-v2 native', are frozen side by side (the recipe's)",
         "fresh": "forget the profile of earlier growths",
-        "trials": "seconds for measuring variants of the frozen program natively (0: the profile alone decides)",
+        "trials": "seconds for trials of functions as they grow, and of the frozen program natively (0: none)",
         "accel": "auto, kvm or tcg",
         "timeout-s": "seconds after which a run is ended",
         "out": "the folder for profile, snapshot and images (build)",
@@ -238,7 +239,10 @@ def shown(name: str, console: Console) -> Iterator[Gardener]:
     def note(text: str) -> None:
         console.print(f"note: {text}", markup=False, soft_wrap=True)
 
-    yield Gardener(Watch(tier_up=rose, note=note), boot=boot)
+    def tried(result: FunctionTrial) -> None:
+        console.print(result.describe(), markup=False, soft_wrap=True)
+
+    yield Gardener(Watch(tier_up=rose, note=note, tried=tried), boot=boot)
 
 
 @contextmanager
@@ -268,7 +272,10 @@ def _live(name: str, console: Console) -> Iterator[Gardener]:
         def note(text: str) -> None:
             live.console.print(f"note: {text}", markup=False)
 
-        yield Gardener(Watch(rose, note, counts), boot=boot, step=lambda text: live.update(f"{name}: {text}"))
+        def tried(result: FunctionTrial) -> None:
+            live.console.print(result.describe(), markup=False)
+
+        yield Gardener(Watch(rose, note, counts, tried), boot=boot, step=lambda text: live.update(f"{name}: {text}"))
 
 
 @task(

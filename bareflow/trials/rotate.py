@@ -70,6 +70,15 @@ class FunctionTrial:
     gain: Ratio | None = None
     reason: str = ""
 
+    def describe(self) -> str:
+        """One line for people."""
+        if self.taken and self.gain:
+            gain = f"{self.gain.median:.3f} of plain O3's cycles ({self.gain.low:.3f} to {self.gain.high:.3f})"
+            return f"{self.function}: {self.taken}, {gain}"
+        if self.reason:
+            return f"{self.function}: stays as it is: {self.reason}"
+        return f"{self.function}: stays as it is: {len(self.ratios)} tunings were no faster"
+
 
 def judge(rounds: Sequence[Sequence[int]], margin: float = MARGIN) -> tuple[int, list[Ratio]]:
     """The candidate to take, 0 for the first, which is plain O3; and the others' ratios to it.

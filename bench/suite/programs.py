@@ -60,5 +60,6 @@ def find_programs(suite: Path, only: Sequence[str] = ()) -> tuple[SuiteProgram, 
         train, test = _arguments(suite / f"{path.stem}.args")
         found.append(SuiteProgram(path.stem, path, train, test))
     if not found:
-        raise UsageError(f"{suite} holds no program that is meant.", "A program is a C file, or a folder of C files.")
+        meant = f" called {' or '.join(only)}" if only else ""
+        raise UsageError(f"{suite} holds no program{meant}.", "A program is a C file, or a folder of C files.")
     return tuple(found)
