@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from bareflow.errors import CompileError
 from bareflow.toolchain import environment
 
 DEADLINE_S = 120.0
+Reply = tuple[worker.Message, list[bytes]]
 AT_ONCE = 32 << 10  # bytes that a pipe takes without anybody reading (pipe(7))
 
 
@@ -248,9 +250,20 @@ class CompilePool:
             self._idle.put(chosen)
 
     async def ask(
-        self, message: worker.Message, blobs: list[bytes], *, deadline_s: float = DEADLINE_S
-    ) -> tuple[worker.Message, list[bytes]] | None:
+        self,
+        message: worker.Message,
+        blobs: list[bytes],
+        *,
+        deadline_s: float = DEADLINE_S,
+        late: Callable[[Reply], object] = lambda _reply: None,
+    ) -> Reply | None:
         """As `request`, waiting in the event loop instead of a thread: two changes of threads less until the reply.
+
+        Args:
+            message: as for `request`.
+            blobs: likewise.
+            deadline_s: likewise.
+            late: called in a thread with a reply for which nobody waits any more: this was cancelled.
 
         Returns:
             The reply; None, nothing done: no loaded process is idle, or the request is too long to be sent at once.
@@ -268,12 +281,23 @@ class CompilePool:
             try:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(answered.wait(), deadline_s)
-            except asyncio.CancelledError:
-                chosen.close()  # it would answer the next who asks
-                raise
             finally:
                 loop.remove_reader(descriptor)
-            return chosen.finish(until, deadline_s)
+            reply = chosen.finish(until, deadline_s)
+        except asyncio.CancelledError:
+            self._threads.submit(self._finish_late, chosen, until, deadline_s, late)
+            raise
+        except BaseException:
+            self._idle.put(chosen)
+            raise
+        self._idle.put(chosen)
+        return reply
+
+    def _finish_late(self, chosen: Worker, until: float, deadline_s: float, late: Callable[[Reply], object]) -> None:
+        """Let a process end what it is at: it stays loaded, and what it made may be kept."""
+        try:
+            with contextlib.suppress(WorkerFailure):
+                late(chosen.finish(until, deadline_s))
         finally:
             self._idle.put(chosen)
 

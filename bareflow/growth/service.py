@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
-from bareflow.compile.pool import CompilePool, WorkerFailure
+from bareflow.compile.pool import CompilePool, Reply, WorkerFailure
 from bareflow.compile.split import Split
 from bareflow.compile.tiers import (
     DEFAULT_OPTIONS,
@@ -138,8 +138,12 @@ class CompileService:
         """Compile what is short without a thread of its own, which takes its time on a busy machine; None: not now."""
         bitcode, stored = self._asked(text, tier, options)
         message = compile_message(bitcode, tier=tier, target=self.target, options=options)
-        answer = await self.pool.ask(message, [bitcode.data], deadline_s=self.deadline_s)
-        return self._made(object_of(bitcode, *answer), stored) if answer else None
+
+        def made(reply: Reply) -> Compiled:
+            return self._made(object_of(bitcode, *reply), stored)
+
+        answer = await self.pool.ask(message, [bitcode.data], deadline_s=self.deadline_s, late=made)
+        return made(answer) if answer else None
 
     def compile_text(self, text: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
         """Compile one module's text, or take it from the cache.

@@ -1,17 +1,19 @@
 """Bitcode to objects at every tier, and compilers that die."""
 
+import asyncio
 import io
 import signal
 import subprocess
 import sys
+from concurrent.futures import Future
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
 from bareflow.compile.cpu import target_by_name
 from bareflow.compile.frontend import compile_sources
-from bareflow.compile.pool import CompilePool, WorkerFailure
-from bareflow.compile.tiers import COMPILED_TIERS, Options, compile_object
+from bareflow.compile.pool import AT_ONCE, CompilePool, WorkerFailure
+from bareflow.compile.tiers import COMPILED_TIERS, Options, compile_message, compile_object, object_of
 from bareflow.errors import CompileError, UsageError
 
 V2 = target_by_name("x86-64-v2")
@@ -155,6 +157,39 @@ def test_a_killed_compiler_is_reported_and_replaced(compiled):
         with pytest.raises(WorkerFailure, match="SIGKILL"):
             pool.request({"op": "host"}, [])
         assert pool.request({"op": "host"}, [])[0]["cpu"]
+
+
+def test_requests_in_an_event_loop_are_served_by_warm_compilers_alone():
+    with CompilePool(1) as pool:
+        assert asyncio.run(pool.ask({"op": "host"}, [])) is None
+        pool.warm()
+        pool.wait_until_warm()
+        assert asyncio.run(pool.ask({"op": "host"}, [bytes(AT_ONCE + 1)])) is None
+        answer = asyncio.run(pool.ask({"op": "host"}, []))
+        assert answer
+        assert answer[0]["cpu"]
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_finished_and_its_compiler_stays_loaded(compiled):
+    bitcode = compiled(LOOP)
+    late = Future()
+
+    async def give_up(pool):
+        message = compile_message(bitcode, tier="O3", target=V2, options=Options())
+        asking = asyncio.create_task(pool.ask(message, [bitcode.data], late=late.set_result))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return asking.cancelled()
+
+    with CompilePool(1) as pool:
+        pool.warm()
+        pool.wait_until_warm()
+        process = pool._workers[0].pid
+        assert asyncio.run(give_up(pool))
+        assert object_of(bitcode, *late.result(60)).functions
+        assert pool.request({"op": "host"}, [])[0]["cpu"]
+        assert pool._workers[0].pid == process
 
 
 def test_requests_of_several_threads_are_all_served(compiled):
