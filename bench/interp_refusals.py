@@ -22,7 +22,9 @@ from bareflow.errors import BareFlowError
 
 EXPECTED = re.compile(
     r"vector|inline assembly|instruction indirectbr|blockaddress|constant expression blockaddress"
-    r"|calls .*which may return twice|intrinsic llvm\.(x86\.|returnaddress|vector|eh\.)"
+    r"|calls .*which may return twice|calls setjmp and takes"
+    r"|intrinsic llvm\.(x86\.|returnaddress|frameaddress|vector|eh\.)"
+    r"|type (half|fp128|x86_\w+cc|win64cc|preserve_\w+cc)|convention|integer of \d+ bits|128"
 )
 
 

@@ -35,6 +35,7 @@ _NOTHING = frozenset(
         "invariant.start",
         "invariant.end",
         "pseudoprobe",
+        "clear_cache",
     ]
 )
 _FIRST = frozenset({"expect", "expect.with.probability", "launder.invariant.group", "strip.invariant.group"})
@@ -70,8 +71,10 @@ _LIBRARY = frozenset(
         "ldexp",
     ]
 )
-_LIBRARY_NAMES = {"minnum": "fmin", "maxnum": "fmax", "lrint": "lrint", "llrint": "llrint", "lround": "lround"}
+_LIBRARY_NAMES = {"minnum": "fmin", "maxnum": "fmax", "minimumnum": "fmin", "maximumnum": "fmax"}
+_LIBRARY_NAMES |= {"lrint": "lrint", "llrint": "llrint", "lround": "lround"}
 _LIBRARY_NAMES |= {"llround": "llround"} | {name: name for name in _LIBRARY}
+_WIDE = 128
 _SATURATING = {"sadd.sat": "sadd", "uadd.sat": "uadd", "ssub.sat": "ssub", "usub.sat": "usub"}
 
 
@@ -129,6 +132,8 @@ def _count(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[
     word = _word(ins)
     value = b.ref(operands[0])
     if is_wide(ins.type):
+        if word in {"ctlz", "cttz"} and ins.type.bits == _WIDE:
+            return [b.wide(_zeros(b, word, value), b.const(0))]
         if word != "ctpop":
             raise ir.RefusedError(f"{word} of {ins.type}")
         total = b.op("add64", b.op("ctpop", value), b.op("ctpop", value.next()))
@@ -136,6 +141,13 @@ def _count(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[
     if word == "ctpop":
         return [b.op("ctpop", value)]
     return [b.op(word, value, imm=_narrow(ins.type, word))]
+
+
+def _zeros(b: Builder, word: str, value: Ref) -> Ref:
+    """Zeros at one end of a 128-bit value: those of the half there, and where it is zero, 64 and the other's."""
+    near, far = (value.next(), value) if word == "ctlz" else (value, value.next())
+    beyond = b.op("add64-i", b.op(word, far, imm=64), imm=64)
+    return b.op("select", near, b.op(word, near, imm=64), d=beyond)
 
 
 def _word(ins: ir.Instruction) -> str:
@@ -158,6 +170,9 @@ def _funnel(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list
 
 def _overflow(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     kind = ARITH[_word(ins).split(".")[0]]
+    word = _word(ins).split(".")[0]
+    if operands[0].type.bits == _WIDE and word[1:] != "mul":
+        return _overflow_wide(b, word, b.ref(operands[0]), b.ref(operands[1]))
     bits = _narrow(operands[0].type, "overflow check")
     result = b.reg(2)
     b.emit("overflow", result, b.ref(operands[0]), b.ref(operands[1]), d=kind, e=bits)
@@ -245,6 +260,46 @@ def _objectsize(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> 
     return [b.mask(b.const(unknown), ins.type)]
 
 
+def _with_memory(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    """Lower frexp and modf, whose second result the C library stores in memory."""
+    value, second = operands[0], ins.type.members[1]
+    place = b.op("frame", imm=b.frame_memory(second.size, max(8, second.align)))
+    arguments = [(value.type, b.ref(value)), (ir.PTR, place)]
+    first = b.library(library_name(_word(ins), value.type), value.type, arguments)
+    if is_wide(second):
+        return [first, b.wide(b.op("load64", place, imm=0), b.op("load16", place, imm=8))]
+    return [first, b.op(f"load{8 * second.size}", place, imm=0)]
+
+
+def _sincos(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    kind, value = operands[0].type, b.ref(operands[0])
+    return [b.library(library_name(name, kind), kind, [(kind, value)]) for name in ("sin", "cos")]
+
+
+def _canonicalize(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    """Multiply by one, which quiets a NaN."""
+    bits = {"f": 0x7F << 23, "d": 0x3FF << 52, "x": 0x3FFF << 64 | 1 << 63}[suffix(ins.type)]
+    return [float_op(b, "mul", ins.type, b.ref(operands[0]), b.ref(ir.Constant(ins.type, bits)))]
+
+
+def _rounding(b: Builder, ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    """What fegetround returns, bits 10 and 11 of a control word, as FLT_ROUNDS: 0 → 1, 1 → 3, 2 → 2, 3 → 0."""
+    mode = b.op("lshr-i", b.library("fegetround", ins.type, []), imm=9)
+    return [b.op("and-i", b.op("lshr", b.const(0b00101101), mode), imm=3)]
+
+
+def _overflow_wide(b: Builder, word: str, left: Ref, right: Ref) -> list[Ref]:
+    result = b.op_wide(f"{word[1:]}128", left, right)
+    if word == "uadd":
+        return [result, b.op("set-ult128", result, left)]
+    if word == "usub":
+        return [result, b.op("set-ult128", left, right)]
+    # The signs tell: a sum's differs from both summands', or operands' differ and the difference's from the first's.
+    first = b.op("xor", left.next(), right.next() if word == "ssub" else result.next())
+    second = b.op("xor", left.next() if word == "ssub" else right.next(), result.next())
+    return [result, b.op("lshr-i", b.op("and", first, second), imm=63)]
+
+
 def _false(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
     return [b.const(0)]
 
@@ -292,6 +347,11 @@ _SIMPLE: dict[str, _Lowering] = {
     **dict.fromkeys((f"{name}.with.overflow" for name in ARITH.members), _overflow),
     **dict.fromkeys(_SATURATING, _saturate),
     **dict.fromkeys(("smax", "smin", "umax", "umin"), _extremum),
+    "frexp": _with_memory,
+    "modf": _with_memory,
+    "sincos": _sincos,
+    "canonicalize": _canonicalize,
+    "get.rounding": _rounding,
     "bswap": _bswap,
     "abs": _abs,
     "fabs": _fabs,

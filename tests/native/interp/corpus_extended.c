@@ -90,4 +90,19 @@ u64 x_prints(ld a, int k) { char text[200]; u64 h = (u64)snprintf(text, sizeof t
 TEST(x_prints) { EACH(8) h = mix(h, p_x_prints(L, (int)R)); return h; }
 int x_format(char *text, size_t n, const char *f, ...) { va_list ap; va_start(ap, f); int k = vsnprintf(text, n, f, ap); va_end(ap); return k; }
 TEST(x_format) { EACH(5) { char text[200]; h = mix(h, (u64)p_x_format(text, sizeof text, "%Lg %d %s %Lg %f", L, (int)R, "abc", L, D)); for (char *p = text; *p; p++) h = mix(h, (u8)*p); } return h; }
+
+/* Intrinsics with two results, 128-bit checks and counts. */
+double y_frexp(double x) { int e; double f = __builtin_frexp(x, &e); return f + e * 3; }
+TEST(y_frexp) { EACH(20) h = mix_d(h, p_y_frexp(D)); return h; }
+ld y_modf(ld a, double b, float c) { ld i; double j; float k; ld f = __builtin_modfl(a, &i); double g = __builtin_modf(b, &j); float e = __builtin_modff(c, &k); int n; f += __builtin_frexpl(i, &n); return f + g * 3 + e * 5 + (ld)j * 7 + k + (n & 255); }
+TEST(y_modf) { EACH(20) h = mix_l(h, p_y_modf(L, D, (float)D)); return h; }
+double y_sincos(double a, ld b) { double s, c; ld t, d; __builtin_sincos(a / 1e6, &s, &c); __builtin_sincosl(b / 1e6L, &t, &d); return s + c * 3 + (double)(float)(t + d); }
+TEST(y_sincos) { EACH(10) { double v = p_y_sincos(D, (ld)(s32)R); h = mix(h, (u64)(s64)(v * 1e9)); } return h; }
+int y_rounding(void) { return __builtin_flt_rounds(); } TEST(y_rounding) { (void)s; return (u64)p_y_rounding(); }
+u64 y_overflows(s128 a, s128 b, u128 c, u128 d) { s128 r; u128 q; u64 k = (u64)__builtin_add_overflow(a, b, &r); k = k * 2 + (u64)(r >> 40); k = k * 2 + __builtin_sub_overflow(a, b, &r); k = k * 3 + (u64)(r >> 70); k = k * 2 + __builtin_add_overflow(c, d, &q); k = k * 3 + (u64)(q >> 70); k = k * 2 + __builtin_sub_overflow(c, d, &q); return k * 3 + (u64)(q >> 50); }
+TEST(y_overflows) { EACH(40) h = mix(h, p_y_overflows((s128)R << 81 ^ R, (s128)R << 80 ^ R, (u128)R << 81 | R, (u128)R << 81 | R)); return h; }
+int y_zeros(u128 v) { return __builtin_clzg(v, 200) * 300 + __builtin_ctzg(v, 200); }
+TEST(y_zeros) { EACH(40) { u64 k = R & 127; h = mix(h, (u64)p_y_zeros((u128)R << k)); h = mix(h, (u64)p_y_zeros((u128)R >> (k & 63))); } return h; }
+double y_canonical(double a, float b, ld c) { return __builtin_canonicalize(a) + __builtin_canonicalizef(b) + (double)__builtin_canonicalizel(c); } TEST(y_canonical) { EACH(9) h = mix_d(h, p_y_canonical(D, (float)D, L)); return h; }
+double y_extremes(double a, double b) { return __builtin_fmaximum_num(a, b) + 3 * __builtin_fminimum_num(a, b); } TEST(y_extremes) { EACH(20) h = mix_d(h, p_y_extremes(D, D)); return h; }
 /* clang-format on */
