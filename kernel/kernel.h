@@ -131,9 +131,8 @@ void trap_handle(struct frame *frame);
 /* block.c: the disk and the FAT16 volume on it */
 struct fat16 *volume(void); /* null: no disk, or no file system on it */
 
-/* pci.c */
-uint16_t
-pci_ports(uint32_t identity); /* of the first such device (device and vendor id), made ready; 0: none */
+/* pci.c: the I/O ports of the first such device (its id and its maker's), made ready; 0: there is none */
+uint16_t pci_ports(uint32_t identity);
 
 /* virtio.c */
 bool virtio_init(void);
