@@ -95,9 +95,9 @@ class Program:
         text = self._weighted if choice.weights else self.text
         if choice.versions:
             text = with_versions(text, choice.versions, _demote)
-        text = without_noinline(text) if choice.inline_all else text
         text = with_tuning(text, choice.tuning, choice.functions)
-        return specialise(text, choice.clones) if choice.clones else text
+        text = specialise(text, choice.clones, apart=choice.inline_all) if choice.clones else text
+        return without_noinline(text) if choice.inline_all else text
 
     def compile(
         self, choice: Choice = PLAIN, pool: CompilePool | None = None, *, deadline_s: float | None = None

@@ -21,6 +21,7 @@ LIKELY = (2000, 1)  # weights of a comparison
 LANDING = "landing."
 ROUND = f"{MARK}.round"  # a global that nobody reads
 _MARKED = re.compile(rf"^\s+(%\S+) = call (i\d+) @{re.escape(MARK)}\.i\d+\(i\d+ (\S+), i32 (\d+)\)")
+_SITE = re.compile(rf"{re.escape(MARK)}\.(\d+)")
 _NAMED = re.compile(r'%("[^"]*"|[-\w$.]+)')
 _LABEL = re.compile(r'^("[^"]*"|[-\w$.]+):')
 _DEFINED = re.compile(r'^\s+%("[^"]*"|[-\w$.]+) = ')
@@ -76,11 +77,8 @@ class _Loops:
         groups = _components(targets)
         self._group = {member: number for number, group in enumerate(groups) for member in group}
         round_ = {n for n, group in enumerate(groups) if len(group) > 1 or group[0] in targets[group[0]]}
-        self.sites = frozenset(
-            int(name.removeprefix(f"{MARK}."))
-            for at, name in enumerate(self._names)
-            if name.startswith(f"{MARK}.") and self._group[at] in round_
-        )
+        marked = [_SITE.fullmatch(name) for name in self._names]
+        self.sites = frozenset(int(found[1]) for at, found in enumerate(marked) if found and self._group[at] in round_)
         self._headers = self._find_headers(targets, round_)
 
     def hold(self, values: Mapping[int, int]) -> bool:

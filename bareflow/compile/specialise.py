@@ -108,8 +108,14 @@ def _frequent(seen: ArgumentValues, calls: int) -> tuple[tuple[int, int], ...]:
     return tuple(top) if sum(count for _, count in top) >= DOMINANT * calls else ()
 
 
-def specialise(text: str, clones: Sequence[Clone]) -> str:
+def specialise(text: str, clones: Sequence[Clone], *, apart: bool = False) -> str:
     """Put clones into a module, with guards in the order given.
+
+    Args:
+        text: the module's.
+        clones: of any functions.
+        apart: leave `noinline` on the plain bodies, for dispatchers that are inlined into their callers: what
+            does not hold then costs no more than the comparison.
 
     Raises:
         KeyError: for a function that the module does not define.
@@ -124,7 +130,7 @@ def specialise(text: str, clones: Sequence[Clone]) -> str:
         body = lines[function.first + 1 : function.last]
         changed[function.first] = _dispatcher(function, mine, nodes)
         for symbol in (name + PLAIN, *(clone.name for clone in mine)):
-            changed[function.first] += _copy(function, body, symbol, groups)
+            changed[function.first] += _copy(function, body, symbol, None if apart and PLAIN in symbol else groups)
         changed |= {at: [] for at in range(function.first + 1, function.last + 1)}
     out = [new for at, line in enumerate(lines) for new in changed.get(at, [line])]
     return "\n".join([*out, *groups.added, *nodes.added]) + "\n"
@@ -134,8 +140,8 @@ def without_noinline(text: str) -> str:
     """Let every function be inlined that only `noinline` keeps from it; those with assembly may not be copied."""
     lines = text.splitlines()
     groups = Groups(lines, r"noinline")
-    for function in find_functions(lines).values():
-        group = ATTRIBUTES.search(function.tail)
+    for name, function in find_functions(lines).items():
+        group = None if name.endswith(PLAIN) else ATTRIBUTES.search(function.tail)
         if group and not any(" asm " in line for line in lines[function.first : function.last]):
             head, _, tail = function.line.rpartition(f" {group[0]} ")
             lines[function.first] = f"{head} {groups.inlinable(group[0])} {tail}"
@@ -189,9 +195,10 @@ class Groups:
         return self._inlinable[group]
 
 
-def _copy(function: FunctionText, body: Sequence[str], name: str, groups: Groups) -> list[str]:
+def _copy(function: FunctionText, body: Sequence[str], name: str, groups: Groups | None) -> list[str]:
     parameters = function.parameter_text
-    tail = ATTRIBUTES.sub(lambda match: groups.inlinable(match[0]), _PROF.sub("", function.tail))
+    tail = _PROF.sub("", function.tail)
+    tail = ATTRIBUTES.sub(lambda match: groups.inlinable(match[0]), tail) if groups else tail
     tail = re.sub(r"\s*(?:local_)?unnamed_addr", "", tail).strip()
     head = f"define internal {function.returns} {quoted(name)}{parameters}"
     return [f"{head} {tail} {{" if tail else f"{head} {{", *body, "}", ""]

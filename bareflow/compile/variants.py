@@ -288,6 +288,22 @@ def has_features(choice: Choice) -> bool:
     return bool(choice.tuning.features) or any(one.features for one in choice.functions.values())
 
 
+def missed(choice: Choice, function: str) -> Choice:
+    """The same, but one function's clones and versions are for values that it does not have."""
+    clones = tuple(
+        replace(one, values=_others(one.values)) if one.function == function else one for one in choice.clones
+    )
+    versions = tuple(
+        replace(one, values=_others(one.values)) if one.function == function else one for one in choice.versions
+    )
+    return replace(choice, clones=clones, versions=versions)
+
+
+def _others(values: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Neighbours of values, that every integer type has room for."""
+    return tuple((at, value ^ 1) for at, value in values)
+
+
 def clone_sets(clones: Sequence[Clone]) -> dict[str, tuple[Clone, ...]]:
     """Clones by function, in order."""
     names: Iterable[str] = dict.fromkeys(clone.function for clone in clones)

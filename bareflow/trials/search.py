@@ -31,6 +31,7 @@ from bareflow.trials.special import take_special
 ROUNDS = ((0.12, (3, 9, 15)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
 BUILDERS = min(2, os.cpu_count() or 1)  # candidates compiled side by side
 BUILD_S = 0.2  # about what building and checking a candidate takes, its run not counted
+FINAL_SHARE = 0.3  # of all time, at most, is kept for comparing the best with clang's code
 SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
 PATIENCE = 20  # times the reference's compile time, and 3 s: some options make LLVM run for ever on some programs
 PASSES = 3  # over what can be tried on any program
@@ -62,7 +63,7 @@ class Finding:
 
     name: str
     ratio: Ratio | None
-    verdict: str  # "taken", "no faster", "same code", "other output", "failed", "no time"
+    verdict: str  # "taken", "no faster", "too slow", "same code", "other output", "failed", "no time"
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class Search:
     until: float
     runs: int = 1
     once_s: float = 0.0
+    build_s: float = BUILD_S  # of one candidate, several side by side
     deadline_s: float | None = None  # of a candidate's compilation; the first, the reference, has none
     expected: Outcome = field(default_factory=lambda: Outcome(0.0, 0, b""))
     findings: list[Finding] = field(default_factory=list)
@@ -150,7 +152,8 @@ class Search:
     def measure(self, candidates: dict[str, Built], base: Built, rounds: int) -> dict[str, Ratio]:
         """Ratios against a base."""
         paths = {"base": base.path, **{name: built.path for name, built in candidates.items()}}
-        return compare(paths, "base", self.load, rounds=rounds, runs=self.runs, seed=self.settings.seed)
+        runs, seed = self.runs, self.settings.seed
+        return compare(paths, "base", self.load, rounds=rounds, runs=runs, seed=seed, until=self.until)
 
     @property
     def rounds(self) -> tuple[int, int, int]:
@@ -162,13 +165,17 @@ class Search:
         """Whether the time is over."""
         return time.monotonic() > self.until
 
+    def found(self, name: str, ratio: Ratio, verdict: str) -> None:
+        """Note what a measurement said of a candidate."""
+        self.findings.append(Finding(name, ratio, verdict))
+
     def no_time(self, name: str) -> None:
         """Say of a candidate that it was not tried."""
         self.findings.append(Finding(name, None, "no time"))
 
     def affordable(self) -> int:
         """How many candidates can be screened in the time that is left; the likelier ones come first."""
-        each = BUILD_S + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
+        each = self.build_s + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
         return max(int(SCREEN_SHARE * (self.until - time.monotonic()) / each), 0)
 
     def build_all(self, wanted: Sequence[Candidate], base: Built, start: Choice) -> dict[str, Built]:
@@ -184,8 +191,10 @@ class Search:
             self.say(f"trying {candidate.name}")
             return self.try_build(candidate.name, candidate.change(start), base)
 
+        began = time.monotonic()
         with ThreadPoolExecutor(BUILDERS) as threads:
             built = list(threads.map(build, wanted[:most]))
+        self.build_s = max((time.monotonic() - began) / len(built), BUILD_S) if built else self.build_s
         found: dict[Path, str] = {}
         for candidate, one in zip(wanted, built, strict=False):
             if one:
@@ -286,6 +295,7 @@ def _reference(run: Search) -> Built:
         run.once_s = time_main(plain.path, run.load, 3)
     run.load = replace(run.load, timeout_s=min(run.load.timeout_s, 5.0 + 10 * run.once_s))
     run.runs = runs_for(run.once_s)
+    run.until -= min(2 * run.rounds[2] * run.runs * run.once_s, FINAL_SHARE * run.settings.budget_s)
     return plain
 
 

@@ -1,7 +1,8 @@
 """Trials of special cases: clones for arguments, versions for what a program reads, inlining against the source's wish.
 
 Each is judged by itself first; together they have to be faster again. A comparison pays most where it stands in the
-caller, outside of its loop, so clones and versions are first tried with every function open to inlining.
+caller, outside of its loop, so clones and versions are first tried with every function open to inlining. What is
+faster is measured once more with neighbours of its values: the next run may have others, and must lose next to nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from bareflow.compile.specialise import Clone
-from bareflow.compile.variants import Candidate, Change, Choice, clone_sets
+from bareflow.compile.variants import Candidate, Change, Choice, clone_sets, missed
 from bareflow.compile.versions import Version
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 OPEN = "noinline of the source ignored"
 SHARE = 0.6  # of all time, at most
+LOSS = 1.02  # what other values than the profile's may cost
+LOSS_FOR_MUCH = 1.10  # the same, for what takes less than MUCH of the time where the values hold
+MUCH = 0.6
 
 
 def take_special(run: Search, base: Built, *, specialise: bool = True) -> Built:
@@ -60,8 +64,24 @@ def _take_clones(run: Search, base: Built, until: float) -> Built:
         kept = tuple(clone for clone in clones if clone.name in good)
         if kept:
             together = Candidate(f"copies of {name}", _adding(kept), f"copies of {name}")
-            base = run.take([together], base)
+            base = _taken(run, together, base, name)
     return base
+
+
+def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Built:
+    """Take what is faster and costs little where its values do not hold."""
+    better = run.take([candidate], base)
+    if better is base:
+        return base
+    name = f"{candidate.name}, with other values"
+    without = run.try_build(name, missed(better.choice, function), better)
+    if without is None:
+        return base
+    ratios = run.measure({"hit": better, name: without}, base, run.rounds[1])
+    allowed = LOSS_FOR_MUCH if ratios["hit"].median < MUCH else LOSS
+    kept = ratios[name].median <= allowed or ratios[name].low <= 1
+    run.found(name, ratios[name], "taken" if kept else "too slow")
+    return better if kept else base
 
 
 def _adding(clones: tuple[Clone, ...]) -> Change:
@@ -87,7 +107,7 @@ def _take_versions(run: Search, base: Built, until: float) -> Built:
             wanted = (*kept, by_name[candidate.name])
             together = reduce(Version.__or__, wanted)
             chain = (together, wanted[0]) if kept else wanted
-            better = run.take([Candidate(together.name, _versions_of(name, chain), name)], base)
+            better = _taken(run, Candidate(together.name, _versions_of(name, chain), name), base, name)
             if better is not base:
                 base, kept = better, wanted
     return base
