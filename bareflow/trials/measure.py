@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -173,7 +174,14 @@ def runs_for(seconds: float) -> int:
 
 
 def compare(
-    paths: Mapping[str, Path], reference: str, load: Workload, *, rounds: int, runs: int, seed: int = 1
+    paths: Mapping[str, Path],
+    reference: str,
+    load: Workload,
+    *,
+    rounds: int,
+    runs: int,
+    seed: int = 1,
+    until: float = math.inf,
 ) -> dict[str, Ratio]:
     """Measure executables side by side in random order.
 
@@ -184,6 +192,7 @@ def compare(
         rounds: of all of them.
         runs: within a round; the least time counts.
         seed: of the order.
+        until: of the monotonic clock; behind it no further round begins, once half of them are done.
 
     Returns:
         the others' ratios.
@@ -194,7 +203,9 @@ def compare(
         folders = {name: Path(place, str(number)) for number, name in enumerate(paths)}
         for folder in folders.values():
             folder.mkdir()
-        for _ in range(rounds):
+        for done in range(rounds):
+            if 2 * done >= rounds and time.monotonic() > until:
+                break
             for name, seconds in _round(paths, load, folders, runs, order).items():
                 times[name].append(seconds)
     return {name: ratio(times[name], times[reference]) for name in paths if name != reference}

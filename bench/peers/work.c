@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* The historical trio and the matrix multiply: for each its name, the least of ROUNDS times in ns a call, and what
- * it returned. The other files of this folder do the same in other languages. */
+/* The historical trio and the matrix multiply: for each its name, the least of ROUNDS times in ns a call, and
+ * what it returned. The other files of this folder do the same in other languages. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define ROUNDS 7
-#define NOINLINE __attribute__((noinline))
 
-static NOINLINE int fibonacci(int n) {
+static int fibonacci(int n) {
     return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
 }
 
-static NOINLINE double sum_to_n(int n) {
+static double sum_to_n(int n) {
     double sum = 0;
     for (int i = 1; i <= n; i++)
         sum += i;
     return sum;
 }
 
-static NOINLINE double multiply(double a, double b) {
+static double multiply(double a, double b) {
     return a * b;
 }
 
 static double left[64 * 64], right[64 * 64], product[64 * 64];
 
-static NOINLINE double matrix_multiply(int n) {
+static double matrix_multiply(int n) {
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
             double sum = 0;
@@ -53,7 +52,7 @@ static double run(int which, int size) {
 
 int main(int argc, char **argv) {
     static const char *const names[] = {"fibonacci", "sum_to_n", "multiply", "matrix_multiply"};
-    int sizes[] = {27, 3000000, 3000000, 64};
+    volatile int sizes[] = {27, 3000000, 3000000, 64}; /* volatile, or the work is moved out of its timing */
     for (int i = 1; i < argc && i <= 4; i++)
         sizes[i - 1] = atoi(argv[i]);
     for (int i = 0; i < 64 * 64; i++) {
@@ -61,7 +60,8 @@ int main(int argc, char **argv) {
         right[i] = i % 5;
     }
     for (int which = 0; which < 4; which++) {
-        double best = 1e300, result = 0;
+        double best = 1e300;
+        volatile double result = 0;
         for (int round = 0; round < ROUNDS; round++) {
             struct timespec from, to;
             clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);

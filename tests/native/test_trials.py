@@ -80,6 +80,7 @@ def test_each_run_reads_its_input_from_the_start(tmp_path):
     assert run_plain(tmp_path / "echo", load).output == b"a"
     paths = {"base": tmp_path / "echo", "it": tmp_path / "echo"}
     assert compare(paths, "base", load, rounds=2, runs=2)["it"].rounds == 2
+    assert compare(paths, "base", load, rounds=6, runs=1, until=0.0)["it"].rounds == 3  # the time is over
 
 
 def test_what_cannot_be_started_is_named(tmp_path):
