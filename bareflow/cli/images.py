@@ -353,15 +353,18 @@ def snapshot_info(
     from rich.console import Console
 
     from bareflow.snapshot import info
+    from bareflow.snapshot.evidence import evidence_of, special_table
 
     snapshot = info.load(snapshot_bytes(file), file or "")
     if json:
-        document = info.describe(snapshot)
+        document = {**info.describe(snapshot), "evidence": evidence_of(snapshot)}
         if disassemble:
             document["disassembly"] = list(info.disassemble(snapshot))
         emit_json(document)
         return
     info.render(snapshot, Console())
+    if (evidence := evidence_of(snapshot)) and (table := special_table(evidence)):
+        Console().print(table)
     if disassemble:
         for line in info.disassemble(snapshot):
             sys.stdout.write(line + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,8 +187,11 @@ def _tier_up(boot: int, up: TierUp) -> dict[str, Any]:
 
 def _specialisations(evidence: Mapping[str, Any]) -> list[dict[str, str]]:
     """What freezing did beyond plain O3."""
+    cases = evidence.get("special") or []
+    said = [{"function": str(case["function"]), "text": str(case["words"])} for case in cases]
     words = (evidence.get("choice") or {}).get("describe") or []
-    return [{"function": "", "text": str(one)} for one in words]
+    special = re.compile(": a (?:copy where|version while) ")
+    return said + [{"function": "", "text": str(one)} for one in words if not cases or not special.search(one)]
 
 
 # ---- for people ----

@@ -9,6 +9,8 @@ from bareflow.compile.frontend import compile_sources
 from bareflow.freeze import freeze
 from bareflow.image.recipe import recipe_for_workload
 from bareflow.native import native_command
+from bareflow.snapshot.evidence import evidence_of
+from bareflow.snapshot.reader import read_snapshot
 from bareflow.trials.freeze import TrialRun
 from bareflow.trials.measure import Workload
 from bareflow.trials.search import Settings
@@ -59,6 +61,15 @@ def test_a_profile_decides_on_clones_order_and_cold_code(recipe, tmp_path):
     assert addresses["main"] < addresses["rare"]
     assert addresses["mix"] < addresses["rare"]
     assert frozen.evidence["choice"]["describe"] == ["mix: a copy where argument 1 is 6"]
+    (case,) = frozen.evidence["special"]
+    assert (case["function"], case["values"], case["calls"], case["total"]) == (
+        "mix",
+        ["argument 1 is 6"],
+        20000,
+        20000,
+    )
+    assert evidence_of(read_snapshot(frozen.snapshot))["special"] == [case]
+    assert "argument 1 is 6 in 100 % of 20,000 calls" in case["words"]
     assert frozen.evidence["never_called"] == ["rare"]
     assert json.loads(frozen.elf.with_suffix(".json").read_text()) == frozen.evidence
     for argument in ("6", "5", "99", "-1"):
