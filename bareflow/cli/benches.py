@@ -93,7 +93,7 @@ def bench(
     help={
         "image": "a recipe's name, a recipe file or an image file (classic)",
         "runs": "runs of each side, interleaved",
-        "files": "instead load 600 MB in every way, beside dd in a Linux guest (three runs; apt fetches Debian's kernel)",
+        "files": "instead load 600 MB in every way, beside dd in a Linux guest (apt fetches Debian's kernel)",
         "firmware": "the way in: bios, uefi or pvh; without it every machine type, the recipe built for all ways in",
         "machine": "pc, q35 or microvm",
         "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
