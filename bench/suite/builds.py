@@ -181,7 +181,7 @@ def builders(
 
     Args:
         only: names; none takes all.
-        trials_s: seconds of trials for one program.
+        trials_s: seconds of trials for one program; without specialisation and without a profile half of them.
         timeout_s: seconds after which a training run is given up.
 
     Raises:
@@ -192,11 +192,14 @@ def builders(
         found["gcc-O3-native"] = gcc("-O3")
     for name in TIERS:
         found[name] = tier(name)
-    given = partial(frozen, settings=Settings(budget_s=trials_s), timeout_s=timeout_s)
+    given, half = (
+        partial(frozen, settings=Settings(budget_s=budget_s), timeout_s=timeout_s)
+        for budget_s in (trials_s, trials_s / 2)
+    )
     found["frozen"] = given()
     found["frozen-no-trials"] = given(trials=False)
-    found["frozen-no-specialisation"] = given(specialise=False)
-    found["frozen-no-profile"] = given(profile=False)
+    found["frozen-no-specialisation"] = half(specialise=False)
+    found["frozen-no-profile"] = half(profile=False)
     for name in only:
         if name not in found:
             raise UsageError(f"there is no configuration {name}.", f"There are {', '.join(found)}.")
