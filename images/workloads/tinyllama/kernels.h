@@ -70,6 +70,13 @@ struct kernels {
 extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx2x2, kernels_avx512,
     kernels_avx512x2;
 
+/* Types of matrices that a build has kernels for: all, or the bits of a model's own. */
+#ifdef TINYLLAMA_TYPES
+#define HAS_TYPE(type) ((uint32_t)TINYLLAMA_TYPES >> (type) & 1)
+#else
+#define HAS_TYPE(type) true
+#endif
+
 struct choice {
     const struct kernels *kernels;
     size_t ahead; /* bytes that a kernel prefetches before it needs them */

@@ -117,15 +117,18 @@ static KERNEL __attribute__((noinline)) float row_q6(const uint8_t *row, uint32_
     return sum;
 }
 
+/* What is left where a build has no Q6_K is never asked for: tensors.c refuses it. */
+#define ROW_Q6 (HAS_TYPE(GGUF_TYPE_Q6_K) ? row_q6 : NULL)
+
 /* One loop for all types: a row takes much longer than a call. */
 static KERNEL void multiply_scalar(const struct matrix *m, const struct batch *in, float *out, size_t stride,
                                    size_t ahead) {
     float (*const row_of)(const uint8_t *, uint32_t, const struct batch *, uint32_t) =
-        m->type == GGUF_TYPE_F32    ? row_f32
-        : m->type == GGUF_TYPE_F16  ? row_f16
-        : m->type == GGUF_TYPE_Q4_0 ? row_q4
-        : m->type == GGUF_TYPE_Q8_0 ? row_q8
-                                    : row_q6;
+        HAS_TYPE(GGUF_TYPE_F32) && m->type == GGUF_TYPE_F32     ? row_f32
+        : HAS_TYPE(GGUF_TYPE_F16) && m->type == GGUF_TYPE_F16   ? row_f16
+        : HAS_TYPE(GGUF_TYPE_Q4_0) && m->type == GGUF_TYPE_Q4_0 ? row_q4
+        : HAS_TYPE(GGUF_TYPE_Q8_0) && m->type == GGUF_TYPE_Q8_0 ? row_q8
+                                                                : ROW_Q6;
     (void)ahead;
     for (uint32_t row = 0; row < m->rows; row++)
         for (uint32_t token = 0; token < in->count; token++)

@@ -40,7 +40,7 @@ static void show_facts(const struct conversation *c, uint64_t bytes, uint64_t lo
     print(STDERR_FILENO, "loaded %u bytes in %t ms; page faults while generating: %u\n", bytes,
           load_ns / 100000, c->faults);
     if (!c->options->variant)
-        choice_show(&c->model.choice);
+        choice_show(&c->model);
 }
 
 /* The prompt's ids, with the token that begins a text. */

@@ -23,6 +23,7 @@ struct model {
     struct matrix embedding, head; /* `head` is `embedding` where the file has none */
     const float *norm;
     enum gguf_type type; /* of most weights */
+    uint32_t types;      /* of all matrices: bit n is GGUF's type n */
     bool for_chat;       /* its metadata has a chat template of the kind that chat.c writes */
     struct choice choice;
 };

@@ -163,14 +163,17 @@ bool pack_group(enum gguf_type type, uint32_t columns, unsigned lanes, const uin
     bool finite = true;
     if (rows < lanes)
         memset(group, 0, pack_group_bytes(type, columns, lanes));
-    if (type == GGUF_TYPE_Q4_0)
+    if (HAS_TYPE(GGUF_TYPE_Q4_0) && type == GGUF_TYPE_Q4_0)
         return pack_blocks(columns / BLOCK, 16, lanes, rows_at, rows, group);
-    if (type == GGUF_TYPE_Q8_0)
+    if (HAS_TYPE(GGUF_TYPE_Q8_0) && type == GGUF_TYPE_Q8_0)
         return pack_blocks(columns / BLOCK, 32, lanes, rows_at, rows, group);
     for (unsigned i = 0; i < rows; i++, rows_at += row_bytes)
-        finite &= type == GGUF_TYPE_F32   ? pack_floats(columns, lanes, rows_at, group + 4 * i)
-                  : type == GGUF_TYPE_F16 ? pack_halves(columns, lanes, rows_at, group + 2 * i)
-                                          : pack_q6(columns, lanes, i, rows_at, group);
+        if (HAS_TYPE(GGUF_TYPE_F32) && type == GGUF_TYPE_F32)
+            finite &= pack_floats(columns, lanes, rows_at, group + 4 * i);
+        else if (HAS_TYPE(GGUF_TYPE_F16) && type == GGUF_TYPE_F16)
+            finite &= pack_halves(columns, lanes, rows_at, group + 2 * i);
+        else if (HAS_TYPE(GGUF_TYPE_Q6_K))
+            finite &= pack_q6(columns, lanes, i, rows_at, group);
     return finite;
 }
 
@@ -181,20 +184,20 @@ static float read_value(const struct matrix *m, const uint8_t *group, unsigned l
     const uint32_t block = column / BLOCK, place = block % CHUNK, left = m->columns / BLOCK - (block - place);
     const unsigned within = column % BLOCK, size = left < CHUNK ? left : CHUNK;
     float value;
-    if (m->type == GGUF_TYPE_F32) {
+    if (HAS_TYPE(GGUF_TYPE_F32) && m->type == GGUF_TYPE_F32) {
         memcpy(&value, group + ((size_t)column * lanes + index) * 4, 4);
         return value;
     }
-    if (m->type == GGUF_TYPE_F16)
+    if (HAS_TYPE(GGUF_TYPE_F16) && m->type == GGUF_TYPE_F16)
         return half_to_float(read_half(group + ((size_t)column * lanes + index) * 2));
     group += (size_t)(block - place) * (unit_bytes + scale_bytes) * lanes;
     const uint8_t *scales = group + (size * unit_bytes + place * scale_bytes) * lanes;
     const uint8_t *unit =
         group + place * unit_bytes * lanes + (within % unit_bytes / 4 * lanes + index) * 4 + within % 4;
-    if (m->type == GGUF_TYPE_Q4_0)
+    if (HAS_TYPE(GGUF_TYPE_Q4_0) && m->type == GGUF_TYPE_Q4_0)
         return (float)((within < 16 ? *unit & 15 : *unit >> 4) - 8) *
                half_to_float(read_half(scales + 2 * index));
-    if (m->type == GGUF_TYPE_Q8_0)
+    if (HAS_TYPE(GGUF_TYPE_Q8_0) && m->type == GGUF_TYPE_Q8_0)
         return (float)(int8_t)*unit * half_to_float(read_half(scales + 2 * index));
     return (float)((int8_t)*unit * (int8_t)scales[within / 16 * lanes + index]) *
            half_to_float(read_half(scales + 2 * lanes + 2 * index));

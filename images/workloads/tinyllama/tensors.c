@@ -142,8 +142,15 @@ bool plan_tensors(struct plan *plan, struct model *model, const struct gguf *fil
     uint64_t at = file->tensors_at;
     for (uint32_t i = 0; i < plan->count; i++) {
         gguf_next_tensor(file, &at, &plan->slots[i].tensor);
+        const struct gguf_tensor *tensor = &plan->slots[i].tensor;
         if (!assign(&plan->slots[i], model, why))
             return false;
+        if (!plan->slots[i].matrix)
+            continue;
+        model->types |= 1u << tensor->type;
+        if (!HAS_TYPE(tensor->type))
+            return refuse(why, "The tensor %q is %s, which this program was frozen without.",
+                          tensor->name.bytes, tensor->name.length, gguf_type_name(tensor->type));
     }
     if (!check_complete(model, why))
         return false;

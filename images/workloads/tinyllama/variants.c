@@ -168,10 +168,11 @@ bool choose(const char *name, struct model *model, const struct weights *weights
     return true;
 }
 
-void choice_show(const struct choice *choice) {
+void choice_show(const struct model *model) {
     if (!IS_CHOSEN)
-        print(STDERR_FILENO, "bareflow: freeze with -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u\n",
-              choice->kernels->name, (uint64_t)choice->ahead);
+        print(STDERR_FILENO,
+              "bareflow: freeze with -DTINYLLAMA_VARIANT=%s -DTINYLLAMA_AHEAD=%u -DTINYLLAMA_TYPES=%u\n",
+              model->choice.kernels->name, (uint64_t)model->choice.ahead, (uint64_t)model->types);
 }
 
 SMALL_END

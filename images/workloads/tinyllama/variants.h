@@ -18,6 +18,6 @@ bool choose(const char *name, struct model *model, const struct weights *weights
 
 /* Says on standard error with which flags a build makes the same choice without measuring, if this one
  * measured. */
-void choice_show(const struct choice *choice);
+void choice_show(const struct model *model);
 
 #endif
