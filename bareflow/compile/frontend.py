@@ -108,7 +108,7 @@ def compile_sources(
     given = [Path(path).resolve() for path in paths]
     label = name or (given[0].stem if given else "")
     modules = _modules(given, flags)
-    bitcode = _link(label, modules)
+    bitcode = merge_modules(label, modules)
     if entry and entry not in bitcode.functions:
         raise CompileError(
             f"{given[0]} defines no {entry}().",
@@ -123,7 +123,7 @@ def compile_parts(paths: Iterable[Path], *, flags: Sequence[str] = (), name: str
     Raises:
         UsageError, CompileError: as `compile_sources`.
     """
-    return tuple(_link(name, [module]) for module in _modules([Path(path).resolve() for path in paths], flags))
+    return tuple(merge_modules(name, [module]) for module in _modules([Path(path).resolve() for path in paths], flags))
 
 
 def _modules(paths: Sequence[Path], flags: Sequence[str]) -> list[tuple[str, bytes]]:
@@ -223,8 +223,12 @@ def _digest(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode(errors="surrogateescape")).hexdigest()
 
 
-def _link(name: str, modules: list[tuple[str, bytes]]) -> Bitcode:
-    """Merge the modules in a compiler process, or take the result from the cache."""
+def merge_modules(name: str, modules: list[tuple[str, bytes]]) -> Bitcode:
+    """Merge modules, bitcode or text with the names to call them by, in a compiler process or from the cache.
+
+    Raises:
+        CompileError: a module that LLVM cannot read; a symbol defined twice.
+    """
     names = [source for source, _ in modules]
     blobs = [data for _, data in modules]
     key = _digest([CACHE_FORMAT, name, names, [hashlib.sha256(data).hexdigest() for data in blobs]])

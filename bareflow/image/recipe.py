@@ -22,6 +22,7 @@ BASE = "base"
 WAYS_IN = ("bios", "pvh", "uefi")
 AT_END = ("halt", "power-off", "reset")
 KEEP, LEAVE_OUT = "keep", "leave-out"
+LINKED, COMPILED_IN = "linked", "compiled-in"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Recipe:
         targets: CPUs that are frozen for side by side; none: for `cpu` alone.
         features: parts of the kernel, names of `KERNEL_FEATURES`; None: those that the program's symbols ask for.
         at_end: what a machine without QEMU's debug-exit device does when the workload has ended, one of `AT_END`.
+        c_library: whether functions of the C library are optimised with the program: `LINKED` or `COMPILED_IN`.
         never_called: what becomes of functions that the profile never saw called: `KEEP` or `LEAVE_OUT`.
     """
 
@@ -85,6 +87,7 @@ class Recipe:
     at_end: str = "halt"
     targets: tuple[str, ...] = ()
     never_called: str = KEEP
+    c_library: str = LINKED
 
 
 Check = Callable[[Any], bool]
@@ -145,6 +148,7 @@ SCHEMA: dict[str, dict[str, Rule]] = {
     },
     "freeze": {
         "never_called": (lambda v: v in {KEEP, LEAVE_OUT}, f'must be "{KEEP}" or "{LEAVE_OUT}"'),
+        "c_library": (lambda v: v in {LINKED, COMPILED_IN}, f'must be "{LINKED}" or "{COMPILED_IN}"'),
     },
     "grow": {
         "thresholds": (_is_thresholds, "must be three rising whole numbers"),
@@ -286,6 +290,7 @@ def _build(path: Path, table: dict[str, Any]) -> Recipe:
         ),
         targets=tuple(machine["targets"]),
         never_called=table["freeze"]["never_called"],
+        c_library=table["freeze"]["c_library"],
     )
 
 
