@@ -20,9 +20,10 @@ from bareflow.compile.cpu import Target, required_features, target_by_name
 from bareflow.compile.frontend import Bitcode, compile_parts, compile_sources
 from bareflow.compile.leave_out import leave_out
 from bareflow.compile.libc import libc_symbols
+from bareflow.compile.libcode import with_library
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
 from bareflow.errors import LinkError
-from bareflow.image.recipe import LEAVE_OUT, Recipe
+from bareflow.image.recipe import COMPILED_IN, LEAVE_OUT, Recipe
 from bareflow.layouts.snapshot import TIER
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.contents import Function
@@ -107,6 +108,7 @@ def freeze(
     if profile is not None or trials is not None:
         parts = compile_parts(recipe.sources, flags=recipe.flags, name=recipe.name)
         whole = program_of(bitcode, target, profile, parts)
+        whole = with_library(whole) if recipe.c_library == COMPILED_IN else whole
         lean, names = leave_out(whole) if recipe.never_called == LEAVE_OUT else (whole, ())
         chosen = choose(lean, trials, progress=say)
         code, order, evidence = chosen.code, chosen.order, explain(chosen, profile)
