@@ -19,13 +19,13 @@ from threading import Lock
 from bareflow.compile.choose import Program
 from bareflow.compile.pool import CompilePool
 from bareflow.compile.tiers import ObjectCode
-from bareflow.compile.variants import AHEAD, PLAIN, Candidate, Choice
+from bareflow.compile.variants import AHEAD, PLAIN, Candidate, Choice, missed
 from bareflow.errors import BareFlowError
 from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import image_digest, link_executable
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
-from bareflow.trials.special import take_special
+from bareflow.trials.special import loss_allowed, take_special
 
 # Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
 ROUNDS = ((0.12, (3, 9, 15)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
@@ -277,9 +277,38 @@ def search(
         if best.path != plain.path:
             progress("comparing the best with clang's own code")
             gain = run.measure({"it": best}, plain, run.rounds[2])["it"]
+        if gain is not None and gain.faster(settings.margin):
+            best, gain = _elsewhere(run, plain, best, gain)
         if gain is None or not gain.faster(settings.margin):
             best, gain = plain, None
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
+
+
+def _elsewhere(run: Search, plain: Built, best: Built, gain: Ratio) -> tuple[Built, Ratio | None]:
+    """The best, if it is not slower than clang's code where no value is what it was in training; else without clones.
+
+    Whether it is, is measured: the same choice with clones and versions for values that do not come.
+    """
+    if not (best.choice.clones or best.choice.versions):
+        return best, gain
+    missing = best.choice
+    for name in {one.function for one in missing.clones} | {one.function for one in missing.versions}:
+        missing = missed(missing, name)
+    built = run.try_build("with other values", missing, plain)
+    if built is None:
+        return best, gain
+    found = run.measure({"it": built}, plain, run.rounds[1])["it"]
+    slower = found.median > loss_allowed(gain) and found.low > 1
+    run.found("with other values", found, "too slow" if slower else "taken")
+    if not slower:
+        return best, gain
+    other = run.try_build("without special cases", replace(best.choice, clones=(), versions=()), plain)
+    if other is None:
+        return plain, None
+    again = run.measure({"it": other}, plain, run.rounds[2])["it"]
+    taken = again.faster(run.settings.margin)
+    run.found("without special cases", again, "taken" if taken else "no faster")
+    return other, again
 
 
 def _reference(run: Search) -> Built:

@@ -18,6 +18,7 @@ from bareflow.compile.variants import Candidate, Change, Choice, clone_sets, mis
 from bareflow.compile.versions import Version
 
 if TYPE_CHECKING:
+    from bareflow.trials.measure import Ratio
     from bareflow.trials.search import Built, Search
 
 OPEN = "noinline of the source ignored"
@@ -78,10 +79,14 @@ def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Bui
     if without is None:
         return base
     ratios = run.measure({"hit": better, name: without}, base, run.rounds[1])
-    allowed = LOSS_FOR_MUCH if ratios["hit"].median < MUCH else LOSS
-    kept = ratios[name].median <= allowed or ratios[name].low <= 1
+    kept = ratios[name].median <= loss_allowed(ratios["hit"]) or ratios[name].low <= 1
     run.found(name, ratios[name], "taken" if kept else "too slow")
     return better if kept else base
+
+
+def loss_allowed(gain: Ratio) -> float:
+    """What other values may cost, by what those of the profile bring."""
+    return LOSS_FOR_MUCH if gain.median < MUCH else LOSS
 
 
 def _adding(clones: tuple[Clone, ...]) -> Change:
