@@ -29,6 +29,7 @@ _DEFINE = re.compile(
     re.MULTILINE,
 )
 _INTRINSIC = re.compile(r"@llvm\.x86\.(?!rdtsc|sse\.|sse2\.|mmx\.|flags\.)")  # beyond what every x86-64 CPU has
+_OUTLINED = re.compile(r"\.cold\.\d+$")  # llvm/lib/Transforms/IPO/HotColdSplitting.cpp
 _NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
 
 
@@ -89,7 +90,8 @@ def split_fmuladd(text: str) -> str:
 def add_sections(text: str, cold: Iterable[str] = ()) -> str:
     """Give every defined function a section of its own, so that the linker can order them.
 
-    `.text.NAME`, or `.text_cold.NAME` for functions that are never called: the link script puts those last.
+    `.text.NAME`, or `.text_cold.NAME` for functions that are never called and for code that LLVM has taken out of
+    others because it is cold: the link script puts those last.
     """
     last = set(cold)
 
@@ -98,7 +100,7 @@ def add_sections(text: str, cold: Iterable[str] = ()) -> str:
         if not found or " section " in match["head"]:
             return match[0]
         name = found[1] or found[2]
-        prefix = ".text_cold" if name in last else ".text"
+        prefix = ".text_cold" if name in last or _OUTLINED.search(name) else ".text"
         return f'{match["head"]} section "{prefix}.{name}"{match["tail"]} {{'
 
     return _DEFINE.sub(add, text)

@@ -2,19 +2,22 @@
 
 LLVM's optimiser uses weights wherever they come from. Three traps: counts that are all zero would become 1:1
 weights, so they are left out; weights have 32 bits, so large counts are scaled; a branch whose targets are one
-block is none.
+block is none. A summary of all counts tells LLVM which of them are hot and which are cold in this program.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bareflow.compile.cfg import FunctionText, find_functions
 from bareflow.profile.values import UNKNOWN_DIGEST, FunctionProfile, Profile
 
 MAX_WEIGHT = (1 << 32) - 1
+MAX_COUNT = (1 << 63) - 1
+# Parts of all counts, in millionths, for which a summary says how large the counts are that make them up: LLVM's own.
+CUTOFFS = (10_000, *range(100_000, 1_000_000, 100_000), 950_000, 990_000, 999_000, 999_900, 999_990, 999_999)
 _NODE = re.compile(r"^!(\d+) = ", re.MULTILINE)
 _PROF = re.compile(r",? !prof !\d+")
 
@@ -63,8 +66,58 @@ def attach(text: str, profile: Profile, digests: Mapping[str, str]) -> str:
             body = ", ".join(f"i32 {count}" for count in counts)
             weight = number(f'!{{!"branch_weights", {body}}}')
             lines[at] = f"{_PROF.sub('', lines[at])}, !prof !{weight}"
+    flag = _summary(text, profile, digests, number)
     lines += [f"!{number} = {body}" for body, number in nodes.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_with_flag(lines, flag) if flag is not None else lines) + "\n"
+
+
+def _summary(text: str, profile: Profile, digests: Mapping[str, str], number: Callable[[str], int]) -> int | None:
+    """The node of a ProfileSummary (llvm/IR/ProfileSummary.h), as front ends write it; None: nothing ran."""
+    counts: list[int] = []
+    entries: list[int] = []
+    for name, function in find_functions(text.splitlines()).items():
+        known = profile_of(profile, name, digests)
+        if known is not None:
+            counts += (min(count, MAX_COUNT) for count in block_counts(function, known))
+            entries.append(known.all_calls)
+    if not any(counts):
+        return None
+    counts.sort(reverse=True)
+    pairs = (
+        ("TotalCount", min(sum(counts), MAX_COUNT)),
+        ("MaxCount", counts[0]),
+        ("MaxInternalCount", counts[0]),
+        ("MaxFunctionCount", max(entries)),
+        ("NumCounts", len(counts)),
+        ("NumFunctions", len(entries)),
+    )
+    parts = [number('!{!"ProfileFormat", !"InstrProf"}')]
+    parts += [number(f'!{{!"{key}", i64 {value}}}') for key, value in pairs]
+    detail = [number(f"!{{i32 {cut}, i64 {least}, i32 {many}}}") for cut, least, many in _detail(counts)]
+    listed = number("!{" + ", ".join(f"!{node}" for node in detail) + "}")
+    parts.append(number(f'!{{!"DetailedSummary", !{listed}}}'))
+    summary = number("!{" + ", ".join(f"!{node}" for node in parts) + "}")
+    return number(f'!{{i32 1, !"ProfileSummary", !{summary}}}')
+
+
+def _detail(counts: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(cutoff, least count, how many) of the largest counts that make up each part of them all."""
+    total, held, at = sum(counts), 0, 0
+    found = []
+    for cutoff in CUTOFFS:
+        while at < len(counts) and held * 1_000_000 < total * cutoff:
+            held += counts[at]
+            at += 1
+        found.append((cutoff, counts[max(at - 1, 0)], at))
+    return found
+
+
+def _with_flag(lines: list[str], flag: int) -> list[str]:
+    """Add a node to the module's flags."""
+    for at, line in enumerate(lines):
+        if line.startswith("!llvm.module.flags = !{"):
+            return [*lines[:at], f"{line.removesuffix('}')}, !{flag}}}", *lines[at + 1 :]]
+    return [*lines, f"!llvm.module.flags = !{{!{flag}}}"]
 
 
 def _branches(function: FunctionText, known: FunctionProfile) -> Iterable[tuple[int, tuple[int, ...]]]:

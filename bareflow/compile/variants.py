@@ -191,6 +191,7 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
         "aligned blocks": ("align", _llvm("-align-all-nofallthru-blocks=5")),
         "no strength reduction of loops": ("lsr", _llvm("-disable-lsr")),
         "optimised as at O1": ("level", lambda o: replace(o, opt=1)),
+        "cold code apart": ("cold", _llvm("-hot-cold-split")),
         "sums of loops in vectors, in their order": ("ordered", _llvm("-force-ordered-reductions=true")),
         "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
         "inlining up to 25": ("inline", lambda o: replace(o, inline_threshold=25)),

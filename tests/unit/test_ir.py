@@ -57,6 +57,11 @@ def test_every_function_gets_a_section_and_cold_ones_the_last():
     assert lines[2] == 'define void @placed() #0 section "mine" {'
 
 
+def test_code_taken_out_of_a_function_because_it_is_cold_goes_last():
+    line = ir.add_sections("define internal fastcc void @work.cold.1(ptr %0) #2 {\n")
+    assert 'section ".text_cold.work.cold.1"' in line
+
+
 def test_the_source_is_named_once():
     text = '; ModuleID = "x"\nsource_filename = "/home/me/a.c"\n@a = global i32 0\n'
     assert ir.name_source(text, "workload:a").count("source_filename") == 1

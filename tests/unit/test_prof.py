@@ -120,3 +120,23 @@ def test_callees_are_placed_behind_their_most_frequent_caller():
     )
     assert placement(found) == ("main", "hot", "leaf", "rare")
     assert placement(Heat({"main": 0}, {})) == ()
+
+
+def test_a_summary_of_all_counts_is_a_flag_of_the_module():
+    text = attach(LOOP, profile(count(calls=3)), {})
+    (flags,) = (line for line in text.splitlines() if line.startswith("!llvm.module.flags"))
+    number = flags.removeprefix("!llvm.module.flags = !{!").removesuffix("}")
+    assert f'!{number} = !{{i32 1, !"ProfileSummary", !' in text
+    assert '!{!"MaxFunctionCount", i64 3}' in text
+    assert '!{!"MaxCount", i64 13}' in text
+    assert "!{i32 999999, i64 1, i32 4}" in text
+
+
+def test_a_summary_joins_flags_that_are_there():
+    text = attach(LOOP + '!llvm.module.flags = !{!9}\n!9 = !{i32 1, !"wchar_size", i32 4}\n', profile(count()), {})
+    (flags,) = (line for line in text.splitlines() if line.startswith("!llvm.module.flags"))
+    assert flags.startswith("!llvm.module.flags = !{!9, !")
+
+
+def test_a_profile_of_nothing_gives_no_summary():
+    assert "ProfileSummary" not in attach(LOOP, profile(count(calls=0, branches={0: (0, 0)})), {})
