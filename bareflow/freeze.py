@@ -30,6 +30,7 @@ from bareflow.snapshot.contents import Function
 from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
 from bareflow.snapshot.writer import write_snapshot, write_targets
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
+from bareflow.trials.evidence import special_cases
 from bareflow.trials.freeze import Chosen, TrialRun, choose, program_of
 
 MIB = 1 << 20
@@ -175,6 +176,7 @@ def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:
     called = {f.name for f in functions if f.all_calls}
     return {
         **chosen.evidence,
+        "special": special_cases(chosen.choice, chosen.evidence.get("findings", ())),
         "called": sorted(called),
         "never_called": sorted({f.name for f in functions} - called),
         "order": list(chosen.order),
