@@ -31,7 +31,8 @@ from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
 from bareflow.snapshot.writer import write_snapshot, write_targets
 from bareflow.toolchain import ZIG_VERSION, cache_dir, write_atomic
 from bareflow.trials.evidence import special_cases
-from bareflow.trials.freeze import Chosen, TrialRun, choose, program_of
+from bareflow.trials.freeze import Chosen, TrialRun, can_run, choose, program_of
+from bareflow.trials.train import with_reads
 
 MIB = 1 << 20
 KERNEL_MIB = 4  # loader, kernel, page tables and the snapshot as it is read
@@ -108,7 +109,11 @@ def freeze(
     evidence: dict[str, Any] = {}
     if profile is not None or trials is not None:
         parts = compile_parts(recipe.sources, flags=recipe.flags, name=recipe.name)
-        whole = program_of(bitcode, target, profile, parts)
+        seen = profile
+        if trials is not None and can_run(target):
+            say(f"counting what {recipe.name} reads")
+            seen = with_reads(profile or Profile(), bitcode, trials.load.arguments[1:], trials.load.stdin)
+        whole = program_of(bitcode, target, seen, parts)
         whole = with_library(whole) if recipe.c_library == COMPILED_IN else whole
         lean, names = leave_out(whole) if recipe.never_called == LEAVE_OUT else (whole, ())
         chosen = choose(lean, trials, progress=say)

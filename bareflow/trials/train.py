@@ -63,6 +63,23 @@ def train(
     return replace(decode(profile, program, function_digests(text)), cpus=frozenset([cpu]))
 
 
+def with_reads(profile: Profile, bitcode: Bitcode, arguments: Sequence[str], stdin: bytes = b"") -> Profile:
+    """Add to a profile what only a training run counts: values of fields, globals and call results.
+
+    A profile that has some, and a program that cannot be trained, stay as they are.
+    """
+    if any(function.sites for function in profile.functions.values()):
+        return profile
+    try:
+        counted = train(bitcode, arguments, stdin=stdin)
+    except BareFlowError:
+        return profile
+    functions = dict(profile.functions)
+    for key, function in counted.functions.items():
+        functions[key] = replace(functions[key], sites=function.sites) if key in functions else function
+    return replace(profile, functions=functions)
+
+
 def _run(path: Path, arguments: list[str], folder: Path, stdin: bytes, timeout_s: float) -> bytes:
     """Run in a folder of its own; return what the training runtime wrote, empty if nothing."""
     place, out = folder / "run", folder / "counts"

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from bareflow.snapshot.reader import read_snapshot
 from bareflow.trials.freeze import TrialRun
 from bareflow.trials.measure import Workload
 from bareflow.trials.search import Settings
-from bareflow.trials.train import train
+from bareflow.trials.train import train, with_reads
 
 SOURCE = r"""
 #include <stdio.h>
@@ -87,3 +88,13 @@ def test_trials_leave_a_record_and_freeze_the_same_bytes_again(recipe, tmp_path)
     }
     assert freeze(recipe, profile=profile, trials=trials).snapshot == frozen.snapshot
     assert run(frozen.snapshot, tmp_path, "7") == run(freeze(recipe).snapshot, tmp_path, "7")
+
+
+def test_a_profile_from_a_machine_gets_what_only_a_training_run_counts(recipe):
+    bitcode = compile_sources(recipe.sources, name=recipe.name)
+    counted = train(bitcode, ("6",))
+    bare = {key: replace(function, sites={}, calls=7) for key, function in counted.functions.items()}
+    merged = with_reads(replace(counted, functions=bare), bitcode, ("6",))
+    assert merged.named("main").sites == counted.named("main").sites
+    assert merged.named("mix").calls == 7
+    assert with_reads(counted, bitcode, ("5",)) is counted
