@@ -164,6 +164,7 @@ def compare(model: Path, *, core: int, rounds: int, with_llama_cpp: bool) -> tup
         bandwidths.append(measure_stream(stream, core))
         limit = bandwidths[-1] / needed
         for name, snapshot in ours.items():
+            on_core(core, [str(read), str(model)])  # whoever is first pays for memory that the host has to find
             rates = measure_ours(snapshot, model, core)
             reading_ms = float(on_core(core, [str(read), str(model)]).stdout)
             sample = Sample(rates, rates.generation / limit, rates.load_ms / reading_ms)
