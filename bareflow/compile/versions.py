@@ -66,7 +66,9 @@ class Version:
 
 def can_version(function: FunctionText, lines: Sequence[str]) -> bool:
     """Whether a function's code can be copied within it."""
-    return not any(_FORBIDDEN.search(line) for line in lines[function.first : function.last])
+    body = lines[function.first : function.last]
+    twice = {line.split(" ")[1] for line in lines if line.startswith("attributes #") and "returns_twice" in line}
+    return not any(_FORBIDDEN.search(line) or (twice and twice & {*line.split()}) for line in body)
 
 
 def propose_versions(text: str, profile: Profile, digests: Mapping[str, str], heat: Heat) -> tuple[Version, ...]:

@@ -99,6 +99,14 @@ def test_functions_whose_code_cannot_be_copied_are_left_alone():
     for line in ('  call void asm "nop", ""()', "  %1 = call i32 @_setjmp(ptr %0)", "  musttail call void @f()"):
         lines = ["define void @f(ptr %0) {", line, "  ret void", "}"]
         assert not can_version(find_functions(lines)["f"], lines)
+    lines = [
+        "define void @f() {",
+        "  %1 = call i32 @again() #7",
+        "  ret void",
+        "}",
+        "attributes #7 = { returns_twice }",
+    ]
+    assert not can_version(find_functions(lines)["f"], lines)
 
 
 def test_noinline_goes_but_not_from_plain_bodies_nor_where_optnone_needs_it():
