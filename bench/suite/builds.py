@@ -71,7 +71,10 @@ def sources_of(program: SuiteProgram) -> list[Path]:
 
 
 def _includes(program: SuiteProgram) -> list[str]:
-    return [f"-I{program.source if program.source.is_dir() else program.source.parent}"]
+    """Where headers are searched: a file's folder; of a folder, itself and all folders with headers."""
+    root = program.source if program.source.is_dir() else program.source.parent
+    inside = sorted({file.parent for file in root.rglob("*.h")} - {root}) if program.source.is_dir() else []
+    return [f"-I{root}", *(f"-I{folder}" for folder in inside)]
 
 
 def link(objects: list[Path], out: Path, order: Sequence[str] = ()) -> None:
@@ -85,8 +88,8 @@ def _ahead_of_time(compiler: Compiler, link_: Linker) -> Builder:
     def build(program: SuiteProgram, folder: Path) -> Built:
         objects = []
         started = time.perf_counter()
-        for source in sources_of(program):
-            target = folder / f"{source.stem}.o"
+        for number, source in enumerate(sources_of(program)):
+            target = folder / f"{number}-{source.stem}.o"
             run([*compiler(source, target), *_includes(program)], what=f"compiling {source}", error=CompileError)
             objects.append(target)
         compile_ms = 1000 * (time.perf_counter() - started)

@@ -52,13 +52,14 @@ def find_programs(suite: Path, only: Sequence[str] = ()) -> tuple[SuiteProgram, 
         raise UsageError(f"there is no folder {suite}.", "Name a folder of C programs with --suite.")
     found = []
     for path in sorted(suite.iterdir()):
-        folder = path.is_dir() and any(path.rglob("*.c"))
+        folder = path.is_dir() and not path.name.startswith(".") and any(path.rglob("*.c"))
         if (path.suffix != ".c" or not path.is_file()) and not folder:
             continue
-        if only and not any(fnmatch.fnmatch(path.stem, pattern) for pattern in only):
+        name = path.name if folder else path.stem
+        if only and not any(fnmatch.fnmatch(name, pattern) for pattern in only):
             continue
-        train, test = _arguments(suite / f"{path.stem}.args")
-        found.append(SuiteProgram(path.stem, path, train, test))
+        train, test = _arguments(suite / f"{name}.args")
+        found.append(SuiteProgram(name, path, train, test))
     if not found:
         meant = f" called {' or '.join(only)}" if only else ""
         raise UsageError(f"{suite} holds no program{meant}.", "A program is a C file, or a folder of C files.")

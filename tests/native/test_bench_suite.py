@@ -56,6 +56,9 @@ def misbehaving(tmp_path):
         (tmp_path / f"{name}.c").write_text(BUSY % end)
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "one.c").write_text(BUSY.replace("main", "busy") % 'return puts("one");')
+    (tmp_path / "parts" / "deep" / "include").mkdir(parents=True)
+    (tmp_path / "parts" / "deep" / "include" / "busy.h").write_text("int busy(void);\n")
+    (tmp_path / "parts" / "deep" / "one.c").write_text('#include "busy.h"\nint (*other)(void) = busy;\n')
     (tmp_path / "parts" / "two.c").write_text("int busy(void);\nint main(void) { return busy() < 0; }\n")
     (tmp_path / "notes.txt").write_text("no program")
     return tmp_path
