@@ -13,6 +13,16 @@ static int64_t error_of(int64_t fat_error) {
     return fat_error == FAT16_ENOENT ? -ENOENT : fat_error == FAT16_ENOTDIR ? -ENOTDIR : -EIO;
 }
 
+/* Before a file is opened for the first time: of two that share clusters one would be read with the other's
+ * bytes. Of what cannot be read here, whoever wants it hears. */
+static void files_check(struct fat16 *fat) {
+    static struct fat16_claims claims;
+    static bool checked;
+    if (!checked && fat16_check(fat, &claims) == FAT16_ECROSS)
+        panic("two files on the disk share clusters; write the image again");
+    checked = true;
+}
+
 /* Opens a path from the root; leading slashes and dots lead there too. */
 static int64_t path_open(const char *path, struct fat16_file *file) {
     struct fat16 *const fat = volume();
@@ -24,6 +34,7 @@ static int64_t path_open(const char *path, struct fat16_file *file) {
         path++;
     if (!fat)
         return -ENOENT;
+    files_check(fat);
     const int result = fat16_open(fat, path, file);
     return result ? error_of(result) : 0;
 }

@@ -381,4 +381,46 @@ int fat16_open(struct fat16 *fs, const char *path, struct fat16_file *file) {
     }
     return error;
 }
+
+/* Claims the clusters of a chain. */
+static int claim_chain(struct fat16 *fs, struct fat16_claims *claims, int32_t cluster) {
+    for (; cluster > 0; cluster = next_cluster(fs, (uint32_t)cluster)) {
+        uint32_t *word = &claims->used[cluster / 32], bit = 1u << cluster % 32;
+        if (*word & bit)
+            return FAT16_ECROSS;
+        *word |= bit;
+    }
+    return cluster == FAT16_EIO ? cluster : 0;
+}
+
+static int claim_folder(struct fat16 *fs, struct fat16_claims *claims, uint32_t first_cluster) {
+    struct fat16_entry *entry = &claims->entry;
+    struct fat16_file folder;
+    uint32_t cursor = 0;
+    folder.first_cluster = (uint16_t)first_cluster;
+    folder.attributes = FAT16_ATTR_DIRECTORY;
+    int error = check_chain(fs, &folder);
+    while (error == 0 && (error = fat16_next(fs, &folder, &cursor, entry)) > 0) {
+        error = 0;
+        if (entry->short_name[0] == '.' || entry->first_cluster == 0) /* 0 would be the root once more */
+            continue;
+        error = claim_chain(fs, claims, entry->first_cluster);
+        if (entry->attributes & FAT16_ATTR_DIRECTORY)
+            claims->pending[entry->first_cluster / 32] |= 1u << entry->first_cluster % 32;
+    }
+    return error == FAT16_ECHAIN ? 0 : error;
+}
+
+int fat16_check(struct fat16 *fs, struct fat16_claims *claims) {
+    int error = claim_folder(fs, claims, 0);
+    for (uint32_t i = 0; error == 0 && i < FAT16_SET_WORDS; i++) {
+        uint32_t word = claims->pending[i];
+        if (word == 0)
+            continue;
+        claims->pending[i] = word & (word - 1);
+        error = claim_folder(fs, claims, i * 32 + (uint32_t)__builtin_ctz(word));
+        i = UINT32_MAX; /* it may have named folders that lie before it */
+    }
+    return error;
+}
 #endif

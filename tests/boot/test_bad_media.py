@@ -74,6 +74,24 @@ def test_an_image_that_is_short_half_written_or_changed(image, sectors, tmp_path
     assert boot_spoiled(image, tmp_path, "bios-ahci", fault, sectors[part], b"").kind == "named"
 
 
+@pytest.mark.parametrize("firmware", ["bios", "pvh"])
+def test_two_files_that_share_clusters_are_named_before_one_is_read(tmp_path, boot, firmware):
+    """Both chains have the right length; only beside each other are they wrong."""
+    files = [PackedFile(tmp_path / name, name) for name in ("A.BIN", "B.BIN")]
+    for file in files:
+        file.source.write_bytes(file.name.encode() * 600)
+    recipe = recipe_for_workload(data_root() / "tests/guests/ways/ways.c", files)
+    image = tmp_path / "ways.img"
+    build_image(replace(recipe, arguments=("A.BIN",)), image)
+    data = bytearray(image.read_bytes())
+    first, second = (data.find(name) + 26 for name in (b"A       BIN", b"B       BIN"))
+    data[second : second + 2] = data[first : first + 2]
+    image.write_bytes(data)
+    result = boot(image, firmware=firmware, drive="ahci" if firmware == "bios" else "none")
+    assert result.verdict == "panic", result.explain()
+    assert b"panic: two files on the disk share clusters; write the image again" in result.kernel_text
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """An image with a file of which a PVH machine loads nothing, and a sector in its middle."""

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists and reads a FAT16 volume in a file through runtime/fat16.c, for the tests.
- * usage: fat16_tool IMAGE PARTITION_LBA ls PATH | cat PATH | read PATH OFFSET LENGTH... */
+ * usage: fat16_tool IMAGE PARTITION_LBA ls PATH | cat PATH | read PATH OFFSET LENGTH... | check */
 #include "bareflow/fat16.h"
 
 #include <stdio.h>
@@ -41,6 +41,9 @@ static int print_part(struct fat16 *fs, struct fat16_file *file, uint64_t offset
 
 static int run(struct fat16 *fs, int count, char **words) {
     struct fat16_file file;
+    static struct fat16_claims claims;
+    if (strcmp(words[0], "check") == 0)
+        return fat16_check(fs, &claims);
     if (count >= 2 && strcmp(words[0], "ls") == 0)
         return list(fs, words[1]);
     int error = fat16_open(fs, words[1], &file);
@@ -55,7 +58,7 @@ static int run(struct fat16 *fs, int count, char **words) {
 
 int main(int argc, char **argv) {
     struct fat16 fs;
-    FILE *image = argc >= 5 ? fopen(argv[1], "rb") : NULL;
+    FILE *image = argc >= 4 ? fopen(argv[1], "rb") : NULL;
     if (image == NULL)
         return 100;
     int error = fat16_mount(&fs, read_file, image, (uint32_t)strtoul(argv[2], NULL, 0));

@@ -25,7 +25,8 @@
 #define MAX_DEPTH 2
 #define MAX_ENTRIES 6
 #define MAX_CALL_READS 70000 /* of the disk, by one call: each cluster of the longest chain once */
-#define BUDGET 200           /* reads of a whole run, unless the input asks for the bound above */
+#define MAX_CHECK_READS (3 * 65536 + 65524 * 64) /* each cluster's three steps, each sector of a folder */
+#define BUDGET 200 /* reads of a whole run, unless the input asks for the bound above */
 #define BUFFER 1600
 
 #define LARGE 0xa5         /* first byte of an input that does */
@@ -36,14 +37,14 @@
 #define START 2048
 static struct {
     uint8_t boot[FAT16_SECTOR], fat[FAT16_SECTOR], data[MAX_DATA][FAT16_SECTOR];
-    uint32_t data_count, reads, call_reads, fails_at, bound;
+    uint32_t data_count, reads, call_reads, call_bound, fails_at, bound;
     uint32_t fat_lba, root_lba, total; /* as the reader's own structure has them */
 } v;
 static uint8_t buffer[BUFFER + 64];
 
 static int read_volume(void *context, uint64_t lba, uint32_t count, void *out) {
     const struct fat16 *fs = context;
-    if (++v.call_reads > MAX_CALL_READS || count == 0)
+    if (++v.call_reads > v.call_bound || count == 0)
         abort();
     if (v.reads++ == v.fails_at || v.reads > v.bound)
         return 1;
@@ -63,7 +64,7 @@ static int read_volume(void *context, uint64_t lba, uint32_t count, void *out) {
 
 static void check(int64_t got, uint64_t asked) {
     v.call_reads = 0;
-    if (got > (int64_t)asked || got < FAT16_ENOTDIR)
+    if (got > (int64_t)asked || got < FAT16_ECROSS)
         abort();
 }
 
@@ -109,6 +110,14 @@ static void walk(struct fat16 *fs, const char *path, int depth) {
     }
 }
 
+static void use_check(struct fat16 *fs) {
+    static struct fat16_claims claims;
+    memset(&claims, 0, sizeof claims);
+    v.call_bound = MAX_CHECK_READS;
+    check(fat16_check(fs, &claims), 0);
+    v.call_bound = MAX_CALL_READS;
+}
+
 /* What stage 2 does, with its own build of the reader. */
 static void use_root_only(void) {
     struct fat16 fs;
@@ -147,10 +156,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         v.boot[20] = SMALL_SECTORS >> 8;
     v.reads = 0;
     v.call_reads = 0;
+    v.call_bound = MAX_CALL_READS;
     int error = fat16_mount(&fs, read_volume, &fs, START);
     check(error, 0);
     if (error == 0)
         walk(&fs, "", 0);
+    v.reads = 0;
+    if (error == 0)
+        use_check(&fs);
     v.reads = 0;
     use_root_only();
     return 0;

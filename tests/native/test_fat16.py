@@ -13,7 +13,7 @@ import pytest
 from bareflow.image.fat16 import plan_volume, volume_file, write_volume
 from tests.native.libfuzzer import TARGETS, corpus
 
-EIO, EFORMAT, ECHAIN, ENOENT, ENOTDIR = 1, 2, 3, 4, 5
+EIO, EFORMAT, ECHAIN, ENOENT, ENOTDIR, ECROSS = 1, 2, 3, 4, 5, 6
 SECTOR = 512
 DATA = hashlib.shake_128(b"data").digest(70_001)
 
@@ -228,3 +228,54 @@ def test_a_size_beyond_the_volume_is_refused_before_its_looped_chain_is_walked(t
     patch(volume, (1 + 34) * SECTOR + 28, struct.pack("<I", 0xFFFFFFFF))
     done = tool(volume, "cat", "A.BIN")
     assert done.returncode == ECHAIN
+
+
+def test_a_sound_volume_has_no_chains_that_meet(tool, volume):
+    assert tool(volume, "check").returncode == 0
+    fragmented(volume)
+    assert tool(volume, "check").returncode == 0
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """Two files of one length, and a third two folders down."""
+    return make(tmp_path / "twins.img", {"A.BIN": DATA, "B.BIN": DATA[::-1], "sub/deeper/C.BIN": DATA})
+
+
+CLUSTERS = -(-len(DATA) // SECTOR)
+
+
+def test_chains_that_join_in_the_middle_are_found_though_both_have_the_right_length(tool, twins):
+    patch(twins, fat_offset(2 + CLUSTERS + 4), struct.pack("<H", 2 + 5))
+    assert tool(twins, "cat", "B.BIN").returncode == 0
+    assert tool(twins, "check").returncode == ECROSS
+
+
+@pytest.mark.parametrize("cluster", [2, 3])
+def test_a_file_that_begins_in_anothers_chain_is_found(tool, twins, cluster):
+    root = (1 + 2 * 17) * SECTOR
+    patch(twins, root + 32 + 26, struct.pack("<H", cluster))
+    assert tool(twins, "check").returncode == ECROSS
+
+
+def test_a_file_two_folders_down_that_shares_clusters_is_found(tool, twins):
+    patch(twins, fat_offset(2 + 2 * CLUSTERS), struct.pack("<H", 2 + 1))
+    assert tool(twins, "check").returncode == ECROSS
+
+
+def test_a_loop_is_found(tool, twins):
+    patch(twins, fat_offset(2 + 4), struct.pack("<H", 2))
+    assert tool(twins, "check").returncode == ECROSS
+
+
+def test_chains_broken_otherwise_are_left_to_whoever_opens_them(tool, twins):
+    patch(twins, fat_offset(2 + 4), struct.pack("<H", 0xFFF7))
+    assert tool(twins, "check").returncode == 0
+    assert tool(twins, "cat", "A.BIN").returncode == ECHAIN
+
+
+def test_a_folder_that_says_it_is_the_root_is_not_read_for_ever(tool, twins):
+    root = (1 + 2 * 17) * SECTOR
+    patch(twins, root + 3 * 32 + 26, b"\0\0")  # behind the entry of its long name
+    assert tool(twins, "cat", "sub/A.BIN").stdout == DATA
+    assert tool(twins, "check").returncode == 0

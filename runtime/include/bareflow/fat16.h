@@ -15,6 +15,7 @@
 #define FAT16_ECHAIN (-3)  /* a cluster chain loops, leaves the volume, or does not fit the file's size */
 #define FAT16_ENOENT (-4)  /* no such file or folder */
 #define FAT16_ENOTDIR (-5) /* a path goes through a file */
+#define FAT16_ECROSS (-6)  /* two chains share a cluster, or one loops */
 
 #define FAT16_ATTR_DIRECTORY 0x10
 
@@ -59,6 +60,15 @@ struct fat16_entry {
     uint8_t attributes;
 };
 
+#define FAT16_SET_WORDS (65536 / 32)
+
+/* What fat16_check works with. The caller allocates it, all zero, and touches nothing inside. */
+struct fat16_claims {
+    uint32_t used[FAT16_SET_WORDS];    /* clusters of the chains walked so far */
+    uint32_t pending[FAT16_SET_WORDS]; /* first clusters of folders still to be read */
+    struct fat16_entry entry;
+};
+
 /* Checks the boot sector at `partition_lba` (which MUST NOT be 0 on a disk whose FAT would start at sector
  * 0). Returns 0 or FAT16_EIO, FAT16_EFORMAT. */
 int fat16_mount(struct fat16 *fs, fat16_read_fn read, void *context, uint32_t partition_lba);
@@ -78,5 +88,10 @@ int64_t fat16_read(struct fat16 *fs, struct fat16_file *file, uint64_t offset, v
 /* Gives the entry of `folder` behind `*cursor` (0 at first) and moves it on. Returns 1, 0 at the end, or an
  * error. Volume labels and deleted entries are left out; "." and ".." are given. */
 int fat16_next(struct fat16 *fs, struct fat16_file *folder, uint32_t *cursor, struct fat16_entry *entry);
+
+/* Walks every chain that a folder names, each cluster once: no two may meet. Chains that are broken otherwise
+ * are left to whoever opens them. Reads the FAT's part in use and the folders. Returns 0, FAT16_ECROSS, or
+ * FAT16_EIO where it could not see all. */
+int fat16_check(struct fat16 *fs, struct fat16_claims *claims);
 
 #endif
