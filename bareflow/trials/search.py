@@ -18,8 +18,8 @@ from threading import Lock
 
 from bareflow.compile.choose import Program
 from bareflow.compile.pool import CompilePool
-from bareflow.compile.tiers import ObjectCode
-from bareflow.compile.variants import AHEAD, PLAIN, Candidate, Choice, missed
+from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode
+from bareflow.compile.variants import AHEAD, PLAIN, PLAIN_TUNING, Candidate, Choice, missed
 from bareflow.errors import BareFlowError
 from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
@@ -285,30 +285,47 @@ def search(
 
 
 def _elsewhere(run: Search, plain: Built, best: Built, gain: Ratio) -> tuple[Built, Ratio | None]:
-    """The best, if it is not slower than clang's code where no value is what it was in training; else without clones.
+    """The best that costs little where no value is what it was in training: as it is, untuned, or without clones.
 
-    Whether it is, is measured: the same choice with clones and versions for values that do not come.
+    What it costs is measured: the same choice with clones and versions for values that do not come. Tunings were chosen
+    by how they suit the clones, and may not suit the code beside them.
     """
     if not (best.choice.clones or best.choice.versions):
         return best, gain
-    missing = best.choice
-    for name in {one.function for one in missing.clones} | {one.function for one in missing.versions}:
-        missing = missed(missing, name)
-    built = run.try_build("with other values", missing, plain)
+    untuned = replace(best.choice, options=DEFAULT_OPTIONS, tuning=PLAIN_TUNING, functions={})
+    if _bearable(run, plain, best.choice, gain, "with other values"):
+        return best, gain
+    for name, choice in (("without tunings", untuned), ("without special cases", _unspecial(best.choice))):
+        other = run.try_build(name, choice, plain) if choice != best.choice else None
+        if other is None:
+            continue
+        again = run.measure({"it": other}, plain, run.rounds[2])["it"]
+        taken = again.faster(run.settings.margin)
+        taken = taken and _bearable(run, plain, choice, again, f"{name}, with other values")
+        run.found(name, again, "taken" if taken else "no faster")
+        if taken:
+            return other, again
+    return plain, None
+
+
+def _unspecial(choice: Choice) -> Choice:
+    return replace(choice, clones=(), versions=())
+
+
+def _bearable(run: Search, plain: Built, choice: Choice, gain: Ratio, name: str) -> bool:
+    """Whether a choice costs little where the values of its clones and versions do not come."""
+    missing = choice
+    for function in {one.function for one in choice.clones} | {one.function for one in choice.versions}:
+        missing = missed(missing, function)
+    if missing == choice:
+        return True
+    built = run.try_build(name, missing, plain)
     if built is None:
-        return best, gain
+        return True
     found = run.measure({"it": built}, plain, run.rounds[1])["it"]
-    slower = found.median > loss_allowed(gain) and found.low > 1
-    run.found("with other values", found, "too slow" if slower else "taken")
-    if not slower:
-        return best, gain
-    other = run.try_build("without special cases", replace(best.choice, clones=(), versions=()), plain)
-    if other is None:
-        return plain, None
-    again = run.measure({"it": other}, plain, run.rounds[2])["it"]
-    taken = again.faster(run.settings.margin)
-    run.found("without special cases", again, "taken" if taken else "no faster")
-    return other, again
+    bearable = found.median <= loss_allowed(gain) or found.low <= 1
+    run.found(name, found, "taken" if bearable else "too slow")
+    return bearable
 
 
 def _reference(run: Search) -> Built:

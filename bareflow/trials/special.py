@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 OPEN = "noinline of the source ignored"
 SHARE = 0.6  # of all time, at most
 LOSS = 1.02  # what other values than the profile's may cost
-LOSS_FOR_MUCH = 1.10  # the same, for what takes less than MUCH of the time where the values hold
-MUCH = 0.6
+WORTH = 0.2  # of what the profile's values save, that much may be lost where they do not hold
 
 
 def take_special(run: Search, base: Built, *, specialise: bool = True) -> Built:
@@ -86,7 +85,7 @@ def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Bui
 
 def loss_allowed(gain: Ratio) -> float:
     """What other values may cost, by what those of the profile bring."""
-    return LOSS_FOR_MUCH if gain.median < MUCH else LOSS
+    return max(LOSS, 1 + WORTH * (1 - gain.median))
 
 
 def _adding(clones: tuple[Clone, ...]) -> Change:
