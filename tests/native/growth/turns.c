@@ -1,5 +1,5 @@
-/* A function whose tunings differ widely: sums of short loops, called until there is a file "done", or for as many
- * seconds as the argument says. */
+/* A function whose tunings differ widely: sums of short loops, called until there is a file "done", or for as
+ * many seconds as the argument says. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
