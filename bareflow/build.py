@@ -20,9 +20,10 @@ from bareflow.snapshot.link import LinkedProgram
 
 Progress = Callable[[str], None]
 
-OPTIONS = ("framebuffer", "vga", "acpi", "power_off", "reset", "virtio", "virtio_mmio")  # of the kernel, for machines
+OPTIONS = ("framebuffer", "vga", "acpi", "power_off", "reset", "virtio", "virtio_mmio", "ide")  # for machines
 
 MEMORY_LIMIT = 32 << 20  # bytes of an image that a PVH machine loads whole; of larger ones files come from virtio-blk
+SLOW_LIMIT = 1 << 20  # bytes of files that a BIOS loads from an IDE drive in a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,11 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
         features = features_needed(program)
         if recipe.files:
             features |= {"files"}
-        if "pvh" in recipe.boot and sum(file.source.stat().st_size for file in recipe.files) > MEMORY_LIMIT // 2:
+        size = sum(file.source.stat().st_size for file in recipe.files)
+        if "pvh" in recipe.boot and size > MEMORY_LIMIT // 2:
             features |= {"virtio", "virtio_mmio"}  # it may not be loaded whole; everything else has its disk in memory
+        if "bios" in recipe.boot and size > SLOW_LIMIT:
+            features |= {"ide"}
         if "uefi" in recipe.boot:  # for real machines, which may have no serial port
             features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
     if recipe.at_end != "halt":

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The disk, whichever there is: in memory, read by the firmware, or virtio-blk; and the FAT16 volume on it.
+/* The disk, whichever there is: in memory, read by the firmware, virtio-blk or IDE; and the FAT16 volume on
+ * it.
  */
 #include "grow.h"
 
@@ -35,23 +36,34 @@ static void touch(volatile uint8_t *at, uint64_t length) {
         *at = *at;
 }
 
-#ifdef CONFIG_VIRTIO
-/* Looks for the device when it is first wanted: an image in memory may be all that a workload reads. Where
- * the firmware reads disks, it must be the disk that was booted: a firmware reads some of them a sector at a
- * time. */
-static bool virtio_ready(void) {
-    static uint8_t here[DISK_SECTOR_SIZE], there[DISK_SECTOR_SIZE];
-    static bool tried, ready;
-    if (!tried) { /* the firmware first: it cannot read a device that is ours */
-        ready = (!boot.block_read || !firmware_read(0, 1, there)) && virtio_init();
-        if (ready && boot.block_read)
-            ready = !virtio_read(0, 1, here) && !memcmp(here, there, sizeof here);
-    }
+#if defined(CONFIG_VIRTIO) || defined(CONFIG_IDE)
+static int (*own_read)(uint64_t lba, uint32_t count, void *buffer); /* a driver's; null: none */
+
+/* Looks for a driver when a disk is first wanted: an image in memory may be all that a workload reads. Where
+ * the firmware reads disks, it must be the disk that was booted: a firmware reads some of them a sector or
+ * two bytes at a time. */
+static bool own_ready(void) {
+    static uint8_t booted[DISK_SECTOR_SIZE];
+    static bool tried;
+    if (tried)
+        return own_read;
     tried = true;
-    return ready;
+    if (boot.block_read && firmware_read(0, 1, booted)) /* first: it cannot read a device that is ours */
+        return false;
+#ifdef CONFIG_VIRTIO
+    static uint8_t here[DISK_SECTOR_SIZE];
+    if (virtio_init() &&
+        (!boot.block_read || (!virtio_read(0, 1, here) && !memcmp(here, booted, sizeof here))))
+        own_read = virtio_read;
+#endif
+#ifdef CONFIG_IDE
+    if (!own_read && boot.block_read && ide_init(booted))
+        own_read = ide_read;
+#endif
+    return own_read;
 }
 #else
-static bool virtio_ready(void) {
+static bool own_ready(void) {
     return false;
 }
 #endif
@@ -64,9 +76,16 @@ static int block_read(void *context, uint64_t lba, uint32_t count, void *buffer)
     if (in_memory(lba, count))
         return memory_read(lba, count, buffer);
 #endif
-#ifdef CONFIG_VIRTIO
-    if (virtio_ready())
-        return virtio_read(lba, count, buffer);
+#if defined(CONFIG_VIRTIO) || defined(CONFIG_IDE)
+    if (own_ready()) {
+        const int result = own_read(lba, count, buffer);
+#ifdef CONFIG_IDE
+        if (result && own_read == ide_read) /* the firmware has the last word, now and from now on */
+            own_read = NULL;
+        else
+#endif
+            return result;
+    }
 #endif
 #if defined(CONFIG_RAMDISK) || defined(CONFIG_VIRTIO)
     if (!boot.block_read)
@@ -80,7 +99,7 @@ static bool disk_init(void) {
     if (boot.ramdisk_size)
         return true;
 #endif
-    return boot.block_read || virtio_ready();
+    return boot.block_read || own_ready();
 }
 
 struct fat16 *volume(void) {

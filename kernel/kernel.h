@@ -131,8 +131,20 @@ void trap_handle(struct frame *frame);
 /* block.c: the disk and the FAT16 volume on it */
 struct fat16 *volume(void); /* null: no disk, or no file system on it */
 
-/* pci.c: the I/O ports of the first such device (its id and its maker's), made ready; 0: there is none */
-uint16_t pci_ports(uint32_t identity);
+/* pci.c: devices are numbered by bus, slot and function */
+#define PCI_FUNCTIONS (8 * 32 * 8) /* of the first eight buses */
+#define PCI_CLASS 0x08
+#define PCI_CLASS_IDE 0x0101u
+#define PCI_IDE_MASTER 0x80u /* of the programming interface */
+#define PCI_BAR0 0x10
+uint32_t pci_read(uint32_t device, uint32_t where);
+void pci_enable(uint32_t device);
+uint16_t
+pci_ports(uint32_t identity); /* of the first such device (its id and its maker's), made ready; 0: none */
+
+/* ide.c */
+bool ide_init(const void *wanted); /* looks for the drive whose first sector this is */
+int ide_read(uint64_t lba, uint32_t count, void *buffer);
 
 /* virtio.c */
 bool virtio_init(void);

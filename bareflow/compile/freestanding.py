@@ -66,6 +66,7 @@ KERNEL_FEATURES = {
     "ramdisk": "an image in memory, for ways in where no firmware reads the disk; added where one is asked for",
     "virtio": "virtio-blk disks, for machines whose firmware reads none",
     "virtio_mmio": "the same without PCI: microvm and Firecracker; needs virtio",
+    "ide": "the booted disk by DMA after a BIOS, which reads an IDE drive two bytes at a time",
     "framebuffer": "the console on the screen too, where UEFI leaves a framebuffer",
     "vga": "the console on the screen too, where a BIOS leaves VGA text",
     "acpi": "the console on the serial port that ACPI's SPCR or DBG2 table names",

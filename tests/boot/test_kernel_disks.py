@@ -72,6 +72,54 @@ def test_a_workload_and_its_file_come_from_the_firmware(image, boot, drive):
     assert result.stdout == EXPECTED, result.explain()
 
 
+IDE = {
+    "primary": ("ide-hd,drive=disk0,bus=ide.0,unit=0,bootindex=0",),
+    "beside another": (
+        "ide-hd,drive=other,bus=ide.0,unit=0",
+        "ide-cd,bus=ide.1,unit=0",
+        "ide-hd,drive=disk0,bus=ide.1,unit=1,bootindex=0",
+    ),
+}
+
+
+@pytest.fixture
+def boot_ide(image, boot, tmp_path, monkeypatch):
+    """Return `run(devices)`: boot with these; the result, and how often the bus master was started."""
+
+    def run(devices: tuple[str, ...], **settings: object):
+        monkeypatch.setitem(DRIVES, "ide", devices)
+        log, other = tmp_path / "log", tmp_path / "other.img"
+        other.write_bytes(bytes(1 << 20))
+        extra = ("-drive", f"if=none,id=other,format=raw,file={other}", "-d", "trace:bmdma_cmd_writeb", "-D", str(log))
+        result = boot(image, drive="ide", extra=extra, **settings)
+        return result, log.read_text().count("val: 0x00000009")
+
+    return run
+
+
+@pytest.mark.parametrize("place", IDE)
+def test_a_file_comes_from_the_booted_ide_drive_by_dma(boot_ide, place):
+    result, started = boot_ide(IDE[place])
+    assert result.stdout == EXPECTED, result.explain()
+    assert started > len(BIG) // 65536
+
+
+def test_an_ide_drive_that_was_not_booted_is_left_alone(boot_ide):
+    result, started = boot_ide(
+        ("ide-hd,drive=other,bus=ide.0,unit=0", "ahci,id=ahci", "ide-hd,drive=disk0,bus=ahci.0,bootindex=0")
+    )
+    assert result.stdout == EXPECTED, result.explain()
+    assert started == 1  # its first sector, to see that it is another's
+
+
+def test_a_sector_that_neither_dma_nor_the_firmware_can_read_is_an_error_of_the_workload(image, boot_ide):
+    sector = image.read_bytes().find(BIG[1_000_000:1_000_100]) // 512
+    result, started = boot_ide(IDE["primary"], bad_sectors=(sector,))
+    assert result.verdict == "exited", result.explain()
+    assert result.stdout != EXPECTED
+    assert started
+
+
 def test_a_machine_without_a_disk_is_refused(kernel, boot_pvh):
     result = boot_pvh(kernel)
     assert (result.verdict, result.status) == ("refused", REFUSAL["read-error"]), result.explain()
