@@ -20,7 +20,7 @@ SOURCES = sorted(str(path.relative_to(ROOT)) for path in FOLDER.glob("*.c"))
 PROMPT = REFERENCE["prompts"][0]
 TOLERANCE = {"f32": 5e-4, "f16": 0.05, "q8_0": 0.45, "q4_0": 0.45}
 LIBM = ["-Wl,--no-as-needed", "-lm"]
-VARIANTS = ("scalar", "sse", "avx2", "avx2x2", "avx512", "avx512x2")
+VARIANTS = ("scalar", "sse", "avx2", "avx512")
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What a token costs: matrices in the order in which they are read, and the loops over them.
  *
- * A matrix is cut into groups of `lanes` rows, as many as one or two of the variant's vectors have 32-bit
- * lanes. For quantised types a group is made of chunks of 4 blocks of 32 columns, the last of as many as are
- * left. A chunk is, for each of its blocks in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K, 4 low and 4
- * high ones of Q4_0) of row 0, row 1, …; then, for each block again, the scales of row 0, row 1, …. For F32
- * and F16 a unit is one value and there are no scales. So a kernel reads forward only, whole cache lines
- * where rows are a multiple of 128 columns, and each lane of a vector belongs to one row. Apart from Q6_K a
- * group is as large as the file's rows are.
+ * A matrix is cut into groups of `lanes` rows, as many as the variant's vectors have 32-bit lanes. For
+ * quantised types a group is made of chunks of 4 blocks of 32 columns, the last of as many as are left. A
+ * chunk is, for each of its blocks in turn, units of 4 bytes (4 columns of Q8_0 and Q6_K, 4 low and 4 high
+ * ones of Q4_0) of row 0, row 1, …; then, for each block again, the scales of row 0, row 1, …. For F32 and
+ * F16 a unit is one value and there are no scales. So a kernel reads forward only, whole cache lines where
+ * rows are a multiple of 128 columns, and each lane of a vector belongs to one row. Apart from Q6_K a group
+ * is as large as the file's rows are.
  */
 #ifndef KERNELS_H
 #define KERNELS_H
@@ -21,7 +21,7 @@
 #define BLOCK 32 /* columns that share a scale */
 #define CHUNK 4  /* blocks whose scales lie together */
 #define SUMS 4   /* numbers that quantising leaves for each block */
-#define MAX_LANES 32
+#define MAX_LANES 16
 #define MAX_BATCH 32 /* tokens at once */
 
 struct matrix {
@@ -47,10 +47,15 @@ struct attention {
     const float *queries;       /* `heads` times `size` */
     const float *keys, *values; /* position after position, `size` floats each */
     float *out;
-    float *scores; /* scratch: heads × positions */
+    float *scores; /* scratch: heads × scores_stride(positions) */
     uint32_t heads, size, positions;
     float scale;
 };
+
+/* Floats from one head's scores to the next one's: whole vectors of any variant. */
+static inline uint32_t scores_stride(uint32_t positions) {
+    return (positions + 15) & ~15u;
+}
 
 struct kernels {
     const char *name;
@@ -62,13 +67,12 @@ struct kernels {
     void (*normalise)(float *out, const float *x, const float *weights, uint32_t count, float epsilon);
     void (*rotate)(float *x, const float *turns, uint32_t heads, uint32_t size, uint32_t rotated);
     void (*attend)(const struct attention *a);
-    void (*gate)(float *gate, const float *up, uint32_t count); /* gate = silu(gate) * up */
+    void (*gate)(float *gate, const float *up, uint32_t count); /* gate = silu(gate) * up, in whole vectors */
     void (*add)(float *x, const float *y, uint32_t count);
 };
 
 /* The variants. Which one runs, and how far ahead it asks for memory, is decided in variants.c alone. */
-extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx2x2, kernels_avx512,
-    kernels_avx512x2;
+extern const struct kernels kernels_scalar, kernels_sse, kernels_avx2, kernels_avx512;
 
 /* Types of matrices that a build has kernels for: all, or the bits of a model's own. */
 #ifdef TINYLLAMA_TYPES

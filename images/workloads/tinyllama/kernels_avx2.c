@@ -8,10 +8,8 @@
 
 #define LANES 8
 #define FLOATS 8
-#ifndef VECTORS
 #define NAME(x) x##_avx2
 #define NAME_TEXT "avx2"
-#endif
 #define KERNEL __attribute__((target("avx2,fma,f16c")))
 #define LOCAL static inline __attribute__((always_inline)) KERNEL
 

@@ -8,10 +8,8 @@
 
 #define LANES 16
 #define FLOATS 16
-#ifndef VECTORS
 #define NAME(x) x##_avx512
 #define NAME_TEXT "avx512"
-#endif
 #define KERNEL __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define LOCAL static inline __attribute__((always_inline)) KERNEL
 

@@ -62,9 +62,20 @@ static bool read_up_to(struct reader *r, uint64_t end, struct message *why) {
     return true;
 }
 
+/* To a higher place, from the end, so that both may overlap; memmove would be half a kilobyte more. */
+static void move(uint8_t *to, const uint8_t *from, size_t bytes) {
+    uint8_t part[ALIGNMENT];
+    for (; bytes >= sizeof part; bytes -= sizeof part) {
+        memcpy(part, from + bytes - sizeof part, sizeof part);
+        memcpy(to + bytes - sizeof part, part, sizeof part);
+    }
+    while (bytes--)
+        *(volatile uint8_t *)(to + bytes) = from[bytes];
+}
+
 /* Moves what has been read, so that the tensors' data begins on a line. */
 static void move_up(struct reader *r, size_t bytes) {
-    memmove(r->bytes + bytes, r->bytes, r->have);
+    move(r->bytes + bytes, r->bytes, r->have);
     r->bytes += bytes;
 }
 
@@ -91,7 +102,7 @@ static bool read_late(struct reader *r, const struct gguf *file, const struct pl
                           plan->slots[i].tensor.name.length);
         r->late = bytes > r->late && m->rows >= lanes ? bytes : r->late;
     }
-    memmove(r->bytes + r->late + file->head, r->bytes + file->head, r->have - file->head);
+    move(r->bytes + r->late + file->head, r->bytes + file->head, r->have - file->head);
     return true;
 }
 
@@ -99,10 +110,10 @@ static bool take_vector(struct reader *r, const struct slot *slot, struct messag
     uint8_t *bytes = r->bytes + slot->tensor.offset;
     if (!read_up_to(r, slot->tensor.offset + slot->tensor.bytes, why))
         return false;
-    memmove(bytes, bytes + r->late, slot->tensor.bytes);
     for (uint64_t i = 0; i < slot->tensor.columns; i++) {
         uint32_t bits;
-        memcpy(&bits, bytes + 4 * i, 4);
+        memcpy(&bits, bytes + r->late + 4 * i, 4);
+        memcpy(bytes + 4 * i, &bits, 4);
         if (!FLOAT_IS_FINITE(bits))
             return refuse(why, "The tensor %q holds a value that is not a number.", slot->tensor.name.bytes,
                           slot->tensor.name.length);
@@ -177,7 +188,8 @@ static bool load_from(struct reader *r, const char *variant, struct model *model
     model->for_chat = has_chat_template(&file);
     if (!plan_tensors(&plan, model, &file, why))
         return false;
-    const struct weights weights = {r->bytes + file.head, r->size < LARGE ? 0 : MEASURED};
+    const bool stream = r->size >= LARGE && choice_is_open(variant);
+    const struct weights weights = {r->bytes + file.head, stream ? MEASURED : 0};
     if (!read_up_to(r, file.head + weights.bytes, why) || !choose(variant, model, &weights, why))
         return false;
     const unsigned lanes = KERNELS_OF(&model->choice)->lanes;

@@ -22,7 +22,7 @@ struct arena {
 /* Makes an arena of at least `bytes`, zeroed, aligned to 2 MiB. `purpose` completes "memory for ...". */
 bool arena_make(struct arena *arena, size_t bytes, const char *purpose, struct message *why);
 
-/* Cuts `bytes`, aligned to ALIGNMENT. The arena MUST have been made large enough: this aborts if not. */
+/* Cuts `bytes`, aligned to ALIGNMENT. The arena MUST have been made large enough: this traps if not. */
 void *arena_take(struct arena *arena, size_t bytes);
 
 /* Touches what is left, so that no page is missing later. */

@@ -18,7 +18,7 @@ const char options_help[] = "usage: tinyllama [--prompt TEXT | --chat] [options]
                             "  --top-k N         of the N most likely (40; 0: all)\n"
                             "  --top-p X         of the fewest that reach X (0.95)\n"
                             "  --seed N          for drawing (1)\n"
-                            "  --variant NAME    scalar, sse, avx2[x2], avx512[x2]\n"
+                            "  --variant NAME    scalar, sse, avx2, avx512\n"
                             "  --endless         go on after the end of text\n"
                             "  --cpu-time        tokens per second of CPU time\n"
                             "  --ids             print ids, not text\n"
@@ -29,9 +29,8 @@ const char options_help[] = "usage: tinyllama [--prompt TEXT | --chat] [options]
 enum value { FLAG, TEXT, WHOLE, DECIMAL, SEED };
 
 static const struct {
-    const char *name;
-    enum value value;
-    size_t offset;
+    char name[14];
+    uint8_t value, offset;
 } known[] = {
     {"--model", TEXT, offsetof(struct options, model)},
     {"--prompt", TEXT, offsetof(struct options, prompt)},
@@ -113,7 +112,7 @@ static bool read_one(struct options *o, char **arguments, int left, int *taken, 
         *taken = known[i].value == FLAG ? 1 : 2;
         if (left < *taken)
             return refuse(why, "The option %s needs a value.", known[i].name);
-        if (store((char *)o + known[i].offset, known[i].value, arguments[1]))
+        if (store((char *)o + known[i].offset, (enum value)known[i].value, arguments[1]))
             return true;
         return refuse(why, "The option %s cannot be %q.", known[i].name, arguments[1], strlen(arguments[1]));
     }

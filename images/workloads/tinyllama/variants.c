@@ -16,8 +16,8 @@ SMALL_BEGIN
 #ifdef TINYLLAMA_VARIANT
 static const struct kernels *const variants[] = {&VARIANT_NAMED(TINYLLAMA_VARIANT)};
 #else
-static const struct kernels *const variants[] = {&kernels_scalar, &kernels_sse,    &kernels_avx2,
-                                                 &kernels_avx2x2, &kernels_avx512, &kernels_avx512x2};
+static const struct kernels *const variants[] = {&kernels_scalar, &kernels_sse, &kernels_avx2,
+                                                 &kernels_avx512};
 #endif
 
 /* Distances at which to prefetch; the first one serves where weights stay in caches. */
@@ -151,6 +151,10 @@ static void measure(struct choice *choice, const struct model *model, const stru
         }
 }
 
+bool choice_is_open(const char *name) {
+    return !IS_CHOSEN && !name;
+}
+
 bool choose(const char *name, struct model *model, const struct weights *weights, struct message *why) {
     struct choice *choice = &model->choice;
     *choice = (struct choice){COUNT(variants) == 1 ? variants[0] : NULL, distances[0]};
@@ -163,7 +167,7 @@ bool choose(const char *name, struct model *model, const struct weights *weights
         return refuse(why, "There is no variant \"%s\"; --help lists them.", name);
     if (choice->kernels && !choice->kernels->offered())
         return refuse(why, "This CPU does not offer what the variant \"%s\" needs.", choice->kernels->name);
-    if (!IS_CHOSEN && !name)
+    if (choice_is_open(name))
         measure(choice, model, weights);
     return true;
 }

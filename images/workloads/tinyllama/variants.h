@@ -12,6 +12,9 @@ struct weights {
     size_t bytes;
 };
 
+/* Whether `choose` will measure: the build has not made the choice, and `name` does not. */
+bool choice_is_open(const char *name);
+
 /* Sets model->choice to the variant called `name`; NULL: to the one that computes a token of this shape and
  * type fastest as measured here, and to the distance at which it does. */
 bool choose(const char *name, struct model *model, const struct weights *weights, struct message *why);
