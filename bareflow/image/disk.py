@@ -15,7 +15,7 @@ from bareflow.errors import ImageError
 from bareflow.image.bios import BiosParts, seal
 from bareflow.image.fat16 import Progress, Volume, VolumeFile, plan_volume, volume_file, write_volume
 from bareflow.image.pvh import MAGIC as ELF_MAGIC
-from bareflow.image.pvh import TABLE_SIZE, loader_size, pvh_head, seal_pvh
+from bareflow.image.pvh import TABLE_SIZE, PvhParts, loader_size, pvh_head, seal_pvh
 from bareflow.image.reader import VolumeReader
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.memmap import MEMMAP
@@ -44,7 +44,7 @@ class ImageContents:
         arguments: ARGS.BIN, made by `encode_arguments`; empty: none.
         files: the recipe's, in its order.
         image_size: bytes; None: as small as it may be.
-        pvh: the PVH loader, its head not filled in; None: no such way in.
+        pvh: the PVH loader and its guard; None: no such way in.
         uefi: BOOTX64.EFI; None: no such way in.
         memory_limit: most bytes of the image that a PVH machine puts into memory, unless kernel, snapshot and
             arguments need more; None: all of it, for kernels that can read no disk.
@@ -56,7 +56,7 @@ class ImageContents:
     arguments: bytes = b""
     files: tuple[PackedFile, ...] = ()
     image_size: int | None = None
-    pvh: bytes | None = None
+    pvh: PvhParts | None = None
     uefi: bytes | None = None
     memory_limit: int | None = None
 
@@ -149,8 +149,8 @@ def _first_parts(contents: ImageContents, volume: Volume, table: bytes) -> tuple
     head, loader = None, b""
     if contents.pvh is not None:
         disk_size, kernel_offset = _in_memory(contents, volume)
-        loader = seal_pvh(contents.pvh, kernel_offset=kernel_offset, disk_size=disk_size)
-        head = pvh_head(loader, disk_size)
+        loader = seal_pvh(contents.pvh.loader, kernel_offset=kernel_offset, disk_size=disk_size)
+        head = pvh_head(loader, disk_size, contents.pvh.guard)
         code = head.header + code[len(head.header) :]
     elif contents.bios is None:
         code = bytes((0xEB, NUMBERS["BOOT_HEAD_SIZE"] - 2)) + code[2:]

@@ -27,19 +27,29 @@ IDENTITY = MAGIC + b"\x02\x01\x01\xdb" + bytes((0xEB, NUMBERS["BOOT_HEAD_SIZE"] 
 ET_EXEC, EM_X86_64, EV_CURRENT, PT_LOAD, PT_NOTE, RWX = 2, 62, 1, 1, 4, 7
 PHYS32_ENTRY = 18
 PVH_MAGIC = next(constant.value for constant in BOOT.constants if constant.name == "PVH_MAGIC")
-TABLE_SIZE = 2 * PROGRAM_HEADER.size + NOTE.size
+GUARD_AT, GUARD_SIZE = NUMBERS["PVH_GUARD_OFFSET"], NUMBERS["PVH_GUARD_SIZE"]
+GUARD = struct.Struct("<II")  # what it begins with: size and CRC-32 of the loader; the entry follows
+TABLE_SIZE = GUARD_AT - SECTOR + GUARD_SIZE
 
 
 @dataclass(frozen=True)
 class PvhHead:
-    """The ELF head: `header` begins sector 0, `table` (program headers and the note) sector 1."""
+    """The ELF head: `header` begins sector 0, `table` (program headers, the note, the loader's guard) sector 1."""
 
     header: bytes
     table: bytes
 
 
-def build_pvh() -> bytes:
-    """Build the PVH loader, its head not filled in yet.
+@dataclass(frozen=True)
+class PvhParts:
+    """The loader and what checks it, neither head filled in."""
+
+    loader: bytes
+    guard: bytes
+
+
+def build_pvh() -> PvhParts:
+    """Build the PVH loader and its guard.
 
     Raises:
         CompileError, LinkError: the loader's sources do not build.
@@ -47,7 +57,9 @@ def build_pvh() -> bytes:
     root = toolchain.data_root()
     folder = root / "loader" / "pvh"
     sources = [folder / "entry.S", folder / "pvh.c", root / "runtime" / "crc32.c"]
-    return build_freestanding("pvh-loader", sources, script=folder / "pvh.ld", include=[root / "loader/common"]).binary
+    loader = build_freestanding("pvh-loader", sources, script=folder / "pvh.ld", include=[root / "loader/common"])
+    guard = build_freestanding("pvh-guard", [folder / "guard.S"], script=folder / "guard.ld")
+    return PvhParts(loader.binary, guard.binary)
 
 
 def seal_pvh(loader: bytes, *, kernel_offset: int, disk_size: int) -> bytes:
@@ -65,16 +77,26 @@ def seal_pvh(loader: bytes, *, kernel_offset: int, disk_size: int) -> bytes:
     return bytes(sealed)
 
 
-def pvh_head(loader: bytes, disk_size: int) -> PvhHead:
-    """Return the ELF head that has a machine monitor put the image's first `disk_size` bytes into memory."""
+def pvh_head(loader: bytes, disk_size: int, guard: bytes = b"") -> PvhHead:
+    """Return the ELF head that has a machine monitor put the image's first `disk_size` bytes into memory.
+
+    Args:
+        loader: sealed.
+        disk_size: bytes.
+        guard: what is to check the loader before it runs; empty: the loader is entered at once.
+    """
     entry, phys = PVH_HEADER.decode(loader)["entry"], NUMBERS["MEM_DISK_PHYS"]
+    if guard:
+        guard = GUARD.pack(len(loader), zlib.crc32(loader)) + guard[GUARD.size :]
+        entry = phys + GUARD_AT + GUARD.size
     header = ELF_HEADER.pack(
         IDENTITY, ET_EXEC, EM_X86_64, EV_CURRENT, entry, SECTOR, 0, 0, ELF_HEADER.size, PROGRAM_HEADER.size, 2, 0, 0, 0
     )
     note_at = SECTOR + 2 * PROGRAM_HEADER.size
     load = PROGRAM_HEADER.pack(PT_LOAD, RWX, 0, phys, phys, disk_size, disk_size, 4096)
     noted = PROGRAM_HEADER.pack(PT_NOTE, 4, note_at, 0, 0, NOTE.size, NOTE.size, 4)
-    return PvhHead(header, load + noted + NOTE.pack(4, 8, PHYS32_ENTRY, b"Xen\0", entry))
+    table = load + noted + NOTE.pack(4, 8, PHYS32_ENTRY, b"Xen\0", entry)
+    return PvhHead(header, (table.ljust(GUARD_AT - SECTOR, b"\0") + guard).ljust(TABLE_SIZE, b"\0"))
 
 
 def loader_size(start: bytes) -> int:

@@ -45,6 +45,10 @@ empty on the disk below the partition is room for the loader. From its first byt
         Constant("MEM_DIRECT_MAP", 0xFFFF800000000000, "all physical memory, readable and writable"),
         Constant("MEM_KERNEL_BASE", 0xFFFFFFFF80000000, "link address of the kernel"),
         Constant("MEM_DISK_PHYS", 0x100000, "where a PVH machine puts the image's beginning"),
+        Constant(
+            "PVH_GUARD_OFFSET", 0x288, "on the disk and in memory: what checks the PVH loader, behind the ELF head"
+        ),
+        Constant("PVH_GUARD_SIZE", 184, "its bytes"),
         Constant("RAMDISK_PVH", 0x10000, "in a disk in memory: the PVH loader, as it lies on the disk"),
         Constant("RAMDISK_LOADER", 0x20000, "the loader's tables and variables"),
         Constant("RAMDISK_KERNEL", 0x40000, "the kernel"),

@@ -69,9 +69,19 @@ def test_pvh_kernel_that_returns(failure, sound):
 
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_pvh_flipped_bit_in_the_loader(failure, sound, place):
-    last = len(build_pvh()) - 1
+    last = len(build_pvh().loader) - 1
     at = LOADER + (last if place == "last" else 12)
     assert failure(sound, "pvh", flipped(sound, at)) == "C: checksum of the PVH loader"
+
+
+@pytest.mark.parametrize("there", [0, 1, 2], ids=lambda there: f"{there}-sectors")
+def test_pvh_loader_of_which_a_half_written_image_has_only_the_beginning(failure, sound, there):
+    missing = LOADER + there * SECTOR
+    assert failure(sound, "pvh", (missing, bytes(VOLUME - missing))) == "C: checksum of the PVH loader"
+
+
+def test_pvh_flipped_bit_in_the_loaders_first_instructions(failure, sound):
+    assert failure(sound, "pvh", flipped(sound, LOADER + 33)) == "C: checksum of the PVH loader"
 
 
 @pytest.mark.parametrize("at", [40, 1000, 1999])

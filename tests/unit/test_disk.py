@@ -24,7 +24,7 @@ from bareflow.image.disk import (
     read_file,
     read_parts,
 )
-from bareflow.image.pvh import PVH_MAGIC
+from bareflow.image.pvh import PVH_MAGIC, PvhParts
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.boot import PVH_HEADER
 from bareflow.layouts.memmap import MEMMAP
@@ -204,7 +204,8 @@ def test_every_failure_letter_is_documented():
     assert letters == set(re.findall(r"^\| (\w) \|", page, re.MULTILINE))
 
 
-LOADER = PVH_HEADER.encode(magic=PVH_MAGIC, size=0, crc32=0, kernel_offset=0, disk_size=0, entry=0x110020) + b"code"
+CODE = PVH_HEADER.encode(magic=PVH_MAGIC, size=0, crc32=0, kernel_offset=0, disk_size=0, entry=0x110020) + b"code"
+LOADER = PvhParts(CODE, bytes(184))
 
 
 def test_every_way_in_is_read_back(tmp_path):

@@ -38,6 +38,10 @@
 #define MEM_KERNEL_BASE 0xffffffff80000000
 /* where a PVH machine puts the image's beginning */
 #define MEM_DISK_PHYS 0x100000
+/* on the disk and in memory: what checks the PVH loader, behind the ELF head */
+#define PVH_GUARD_OFFSET 648
+/* its bytes */
+#define PVH_GUARD_SIZE 184
 /* in a disk in memory: the PVH loader, as it lies on the disk */
 #define RAMDISK_PVH 0x10000
 /* the loader's tables and variables */
