@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.build import build_image
+from bareflow.freeze import freeze
 from bareflow.image.disk import read_file
 from bareflow.image.recipe import WAYS_IN, PackedFile, load_recipe, recipe_for_workload
 from bareflow.layouts.memmap import MEMMAP
@@ -74,15 +75,23 @@ def test_an_image_that_is_short_half_written_or_changed(image, sectors, tmp_path
     assert boot_spoiled(image, tmp_path, "bios-ahci", fault, sectors[part], b"").kind == "named"
 
 
+WAYS = recipe_for_workload(data_root() / "tests/guests/ways/ways.c")
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """A program that reads the files that it is told, frozen once."""
+    return freeze(WAYS)
+
+
 @pytest.mark.parametrize("firmware", ["bios", "pvh"])
-def test_two_files_that_share_clusters_are_named_before_one_is_read(tmp_path, boot, firmware):
+def test_two_files_that_share_clusters_are_named_before_one_is_read(tmp_path, boot, frozen, firmware):
     """Both chains have the right length; only beside each other are they wrong."""
-    files = [PackedFile(tmp_path / name, name) for name in ("A.BIN", "B.BIN")]
+    files = tuple(PackedFile(tmp_path / name, name) for name in ("A.BIN", "B.BIN"))
     for file in files:
         file.source.write_bytes(file.name.encode() * 600)
-    recipe = recipe_for_workload(data_root() / "tests/guests/ways/ways.c", files)
     image = tmp_path / "ways.img"
-    build_image(replace(recipe, arguments=("A.BIN",)), image)
+    build_image(replace(WAYS, arguments=("A.BIN",), files=files), image, frozen=frozen)
     data = bytearray(image.read_bytes())
     first, second = (data.find(name) + 26 for name in (b"A       BIN", b"B       BIN"))
     data[second : second + 2] = data[first : first + 2]
@@ -93,23 +102,22 @@ def test_two_files_that_share_clusters_are_named_before_one_is_read(tmp_path, bo
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory):
+def large(tmp_path_factory, frozen):
     """An image with a file of which a PVH machine loads nothing, and a sector in its middle."""
     folder = tmp_path_factory.mktemp("large")
     with (folder / "data.bin").open("wb") as stream:
         stream.truncate(LARGE)
         stream.seek(LARGE // 2)
         stream.write(b"in the middle")
-    packed = [PackedFile(folder / "data.bin", "data.bin")]
-    recipe = recipe_for_workload(data_root() / "tests/guests/ways/ways.c", packed)
-    build_image(replace(recipe, arguments=("data.bin",)), folder / "large.img")
+    packed = (PackedFile(folder / "data.bin", "data.bin"),)
+    build_image(replace(WAYS, arguments=("data.bin",), files=packed), folder / "large.img", frozen=frozen)
     return folder / "large.img", (folder / "large.img").read_bytes().rfind(b"in the middle") // SECTOR
 
 
-@pytest.mark.parametrize("firmware", ["bios", "pvh"])
-def test_a_read_error_behind_the_kernels_own_driver_reaches_the_workload(large, boot, firmware):
+@pytest.mark.parametrize(("firmware", "drive"), [("bios", "virtio"), ("bios", "ide"), ("pvh", "virtio")])
+def test_a_read_error_behind_the_kernels_own_driver_reaches_the_workload(large, boot, firmware, drive):
     image, sector = large
-    result = boot(image, firmware=firmware, drive="virtio", memory_mib=256, bad_sectors=(sector,))
+    result = boot(image, firmware=firmware, drive=drive, memory_mib=256, bad_sectors=(sector,))
     assert (result.verdict, result.status) == ("exited", 1), result.explain()
 
 
