@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system.h"
+
 SMALL_BEGIN
 
 #define LINE_BYTES 8192
@@ -96,13 +98,12 @@ static bool answer(struct conversation *c, size_t length, void *scratch, struct 
 }
 
 bool chat(struct conversation *c, struct message *why) {
-    struct sigaction action = {.sa_handler = on_interrupt};
     struct arena arena;
     size_t length;
     if (!arena_make(&arena, tokenizer_scratch(LINE_BYTES + 64), "the prompt", why))
         return false;
     void *scratch = arena_take(&arena, tokenizer_scratch(LINE_BYTES + 64));
-    sigaction(SIGINT, &action, NULL);
+    system_on_signal(SIGINT, on_interrupt);
     for (int got; !interrupted;) {
         write_text(STDOUT_FILENO, "> ");
         got = read_line(&length);

@@ -4,22 +4,17 @@
 #include "generate.h"
 
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "system.h"
 
 SMALL_BEGIN
 
 volatile sig_atomic_t interrupted;
 
 uint64_t now_ns(const struct options *options) {
-    struct timespec time;
-    long result = SYS_clock_gettime; /* libc's way looks for a vDSO: a kilobyte of code */
-    __asm__ volatile("syscall"
-                     : "+a"(result), "=m"(time)
-                     : "D"((long)(options->cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC)), "S"(&time)
-                     : "rcx", "r11", "memory");
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    return system_clock_ns(options->cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC);
 }
 
 /* Page faults of this process so far. */
