@@ -14,6 +14,7 @@ from tests.native.llama_files import REFERENCE, logits, tiny
 TOLERANCE = {"f32": 5e-4, "f16": 0.05, "q8_0": 0.45, "q4_0": 0.45}
 PAYLOAD_LIMIT = 65_536
 CHOICE = ("-DTINYLLAMA_VARIANT=scalar", "-DTINYLLAMA_AHEAD=2048")  # what an emulated machine chooses
+TYPES = {"f32": 1, "f16": 2, "q4_0": 4, "q8_0": 256}  # bits of GGUF's numbers
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,11 @@ def test_frozen_for_an_emulated_machine_it_keeps_within_its_size(small, boot):
     assert small.payload_bytes <= PAYLOAD_LIMIT
     result = boot(small.image)
     assert result.stdout.decode() == REFERENCE["models"]["tiny-q8_0"]["prompts"][0]["text"] + "\n"
+
+
+@pytest.mark.parametrize(("variant", "kind"), [("avx2", "q8_0"), ("avx512", "q4_0")])
+def test_frozen_for_a_real_machine_it_keeps_within_its_size(variant, kind, tmp_path):
+    recipe = load_recipe("tinyllama")
+    chosen = (f"-DTINYLLAMA_VARIANT={variant}", "-DTINYLLAMA_AHEAD=4096", f"-DTINYLLAMA_TYPES={TYPES[kind]}")
+    report = build_image(dataclasses.replace(recipe, flags=(*recipe.flags, *chosen)), tmp_path / "frozen.img")
+    assert report.payload_bytes <= PAYLOAD_LIMIT
