@@ -21,7 +21,7 @@
 #define REGION 0x10000 /* no region may cross such a boundary */
 #define LAST_REGION 0x8000
 #define PIECE 128           /* sectors: as much as two regions hold wherever they begin */
-#define PATIENCE (1u << 24) /* looks at a port, each about a microsecond */
+#define PATIENCE (1u << 22) /* looks at the status, each some microseconds */
 
 enum { DATA, ERROR, COUNT, LBA_LOW, LBA_MIDDLE, LBA_HIGH, SELECT, COMMAND };
 enum { MASTER_COMMAND = 0, MASTER_STATUS = 2, MASTER_TABLE = 4 };
@@ -124,7 +124,7 @@ static bool find(uint32_t device, uint32_t interface, const void *wanted) {
         drive.master = (uint16_t)(master + 8 * second);
         drive.select = 0xe0 | (i & 1) << 4;
         memset(bounce, 0, DISK_SECTOR_SIZE);
-        if (transfer(0, 1) && !memcmp(bounce, wanted, DISK_SECTOR_SIZE))
+        if (master && drive.ports && transfer(0, 1) && !memcmp(bounce, wanted, DISK_SECTOR_SIZE))
             return true;
     }
     return false;
