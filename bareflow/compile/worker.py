@@ -89,11 +89,18 @@ class Compiler:
         llvm.initialize_native_asmprinter()
         llvm.initialize_native_asmparser()
         self.llvm = llvm
+        self.context = llvm.create_context()
+
+    def _parse_text(self, text: str) -> Any:
+        """Parse a module's text, its types named as it names them: in a context that has seen no others."""
+        self.context = self.llvm.create_context()
+        return self.llvm.parse_assembly(text, self.context)
 
     def serve(self, message: Message, blobs: list[bytes]) -> tuple[Message, list[bytes]]:
         """Answer one request; an input that LLVM refuses politely becomes {"error": text}."""
         if message.get("llvm"):
             return self._in_fork(message, blobs)
+        self.context = self.llvm.create_context()  # a type's name must not depend on what was read before
         handler = {
             "link": self.link,
             "compile": self.compile,
@@ -154,7 +161,7 @@ class Compiler:
         options = {"opt": None, "slp": True, "vectorize": True, "unroll": True, "inline_threshold": None}
         for tier in ("O0", "O1", "O3"):
             message = {"tier": tier, "cpu": "x86-64-v2", "features": "", "options": options}
-            module, machine = self.llvm.parse_assembly(_WARM_UP), self._machine(message)
+            module, machine = self._parse_text(_WARM_UP), self._machine(message)
             self._optimise(module, machine, message)
             machine.emit_object(module)
         return {}, []
@@ -167,9 +174,9 @@ class Compiler:
         """
         try:
             if data[:4] in (b"BC\xc0\xde", b"\xde\xc0\x17\x0b"):
-                module = self.llvm.parse_bitcode(data)
+                module = self.llvm.parse_bitcode(data, self.context)
             else:
-                module = self.llvm.parse_assembly(data.decode())
+                module = self.llvm.parse_assembly(data.decode(), self.context)
             module.verify()
         except (RuntimeError, UnicodeDecodeError) as problem:
             raise RuntimeError(f"{name}: {str(problem).strip()}") from None
@@ -193,7 +200,7 @@ class Compiler:
         for module in modules[1:]:
             whole.link_in(module)
         # Bitcode keeps the order of uses, text does not: parse the text so that equal modules are equal bytes.
-        whole = self.llvm.parse_assembly(ir.name_source(ir.strip_cpu(str(whole)), f"workload:{message['name']}"))
+        whole = self._parse_text(ir.name_source(ir.strip_cpu(str(whole)), f"workload:{message['name']}"))
         whole.name = message["name"]
         whole.verify()
         return self._facts(whole), [whole.as_bitcode()]
@@ -228,7 +235,7 @@ class Compiler:
         text = str(module) if message["own_features"] or not options["contract"] else None
         if text is not None:
             text = ir.add_target_features(text, message["features"])
-            module = self.llvm.parse_assembly(text if options["contract"] else ir.split_fmuladd(text))
+            module = self._parse_text(text if options["contract"] else ir.split_fmuladd(text))
         keep = message.get("keep")
         _narrow(module, (text or str(module)) if keep is not None else "", keep, message.get("only"))
         for function in module.functions if options["size"] else ():
@@ -237,7 +244,7 @@ class Compiler:
         machine = self._machine(message)
         self._optimise(module, machine, message)
         if message.get("sections"):
-            module = self.llvm.parse_assembly(ir.add_sections(str(module), message.get("cold") or ()))
+            module = self._parse_text(ir.add_sections(str(module), message.get("cold") or ()))
         data = machine.emit_object(module)
         functions = [f.name for f in module.functions if not f.is_declaration]
         return {"compile_ms": (time.process_time() - started) * 1000, "functions": functions}, [data]
