@@ -66,6 +66,22 @@ def link_executable(
     return out
 
 
+def idle_executable() -> Path:
+    """A program that does nothing: what starting and ending a process takes; built once."""
+    source = "int main(void) { return 0; }\n"
+    digest = hashlib.sha256(repr((ZIG_VERSION, COMPILE_FLAGS, source, link_script(True))).encode()).hexdigest()
+    out = cache_dir() / "trials" / f"idle-{digest[:32]}"
+    if not out.exists():
+        with tempfile.TemporaryDirectory(prefix="bareflow-") as temporary:
+            text, made, linked = (Path(temporary) / name for name in ("idle.c", "idle.o", "idle"))
+            text.write_text(source)
+            run(clang(*COMPILE_FLAGS, "-c", text, "-o", made), what="compiling a program that does nothing")
+            link_executable([made.read_bytes()], linked, name="idle")
+            write_atomic(out, linked.read_bytes())
+        out.chmod(0o755)
+    return out
+
+
 def image_digest(path: Path) -> str:
     """Digest of what an executable loads into memory, and where it starts: equal ones run alike."""
     elf = ELFFile(io.BytesIO(path.read_bytes()))

@@ -24,6 +24,7 @@ from typing import IO
 from bareflow.errors import ToolError
 
 MAX_RUNS = 48  # processes within a round
+LEAST_SHARE = 0.1  # of a time that is left when what starting takes is taken off
 ROUND_S = 0.03  # CPU time of one candidate in one round that is aimed at
 
 
@@ -182,6 +183,7 @@ def compare(
     runs: int,
     seed: int = 1,
     until: float = math.inf,
+    floor_s: float = 0.0,
 ) -> dict[str, Ratio]:
     """Measure executables side by side in random order.
 
@@ -193,6 +195,7 @@ def compare(
         runs: within a round; the least time counts.
         seed: of the order.
         until: of the monotonic clock; behind it no further round begins, once half of them are done.
+        floor_s: CPU time of a process that does nothing, taken off each time.
 
     Returns:
         the others' ratios.
@@ -207,7 +210,7 @@ def compare(
             if 2 * done >= rounds and time.monotonic() > until:
                 break
             for name, seconds in _round(paths, load, folders, runs, order).items():
-                times[name].append(seconds)
+                times[name].append(max(seconds - floor_s, LEAST_SHARE * seconds))
     return {name: ratio(times[name], times[reference]) for name in paths if name != reference}
 
 

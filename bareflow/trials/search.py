@@ -23,7 +23,7 @@ from bareflow.compile.variants import AHEAD, PLAIN, PLAIN_TUNING, Candidate, Cho
 from bareflow.errors import BareFlowError
 from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
-from bareflow.trials.executable import image_digest, link_executable
+from bareflow.trials.executable import idle_executable, image_digest, link_executable
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
 from bareflow.trials.special import loss_allowed, take_special
 
@@ -36,7 +36,8 @@ SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
 PATIENCE = 20  # times the reference's compile time, and 3 s: some options make LLVM run for ever on some programs
 PASSES = 3  # over what can be tried on any program
 PROMISING = 0.985  # a screening ratio that deserves a closer look
-TOO_SHORT_S = 100e-6  # of a training run: below it nothing is measured but the process
+TOO_SHORT_S = 30e-6  # of a training run, without its start: below it nothing can be measured
+IDLE_RUNS = 20  # of a process that does nothing
 QUICK_S = 0.5  # a run that long is timed by its first one
 
 Progress = Callable[[str], None]
@@ -107,6 +108,7 @@ class Search:
     until: float
     runs: int = 1
     once_s: float = 0.0
+    floor_s: float = 0.0  # CPU time of a process that does nothing
     build_s: float = BUILD_S  # of one candidate, several side by side
     deadline_s: float | None = None  # of a candidate's compilation; the first, the reference, has none
     expected: Outcome = field(default_factory=lambda: Outcome(0.0, 0, b""))
@@ -153,7 +155,9 @@ class Search:
         """Ratios against a base."""
         paths = {"base": base.path, **{name: built.path for name, built in candidates.items()}}
         runs, seed = self.runs, self.settings.seed
-        return compare(paths, "base", self.load, rounds=rounds, runs=runs, seed=seed, until=self.until)
+        return compare(
+            paths, "base", self.load, rounds=rounds, runs=runs, seed=seed, until=self.until, floor_s=self.floor_s
+        )
 
     @property
     def rounds(self) -> tuple[int, int, int]:
@@ -266,7 +270,7 @@ def search(
         run = Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
         plain = _reference(run)
         best = plain
-        if run.once_s > TOO_SHORT_S:
+        if run.once_s - run.floor_s > TOO_SHORT_S:
             best = _placed_best(run, plain)
             best = take_special(run, best, specialise=specialise)
             if weights and program.heat.hottest():
@@ -339,6 +343,7 @@ def _reference(run: Search) -> Built:
     run.once_s = run.expected.cpu_s
     if run.once_s < QUICK_S:  # the first run has cold caches
         run.once_s = time_main(plain.path, run.load, 3)
+    run.floor_s = time_main(idle_executable(), Workload(("idle",)), IDLE_RUNS)
     run.load = replace(run.load, timeout_s=min(run.load.timeout_s, 5.0 + 10 * run.once_s))
     run.runs = runs_for(run.once_s)
     run.until -= min(2 * run.rounds[2] * run.runs * run.once_s, FINAL_SHARE * run.settings.budget_s)
