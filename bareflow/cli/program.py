@@ -17,6 +17,7 @@ POSITIONALS = {
     "snapshot-info": ("file",),
     "run-native": ("snapshot",),
     "profile": ("action", "file"),
+    "fuzz": ("name",),
 }
 # Options that take a value, which may begin with a dash: `--args "--prompt x"`.
 VERBATIM = ("--args",)
