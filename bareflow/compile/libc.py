@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bareflow.compile.halts import halts_as_breakpoints
 from bareflow.errors import ToolError
 from bareflow.toolchain import ZIG_VERSION, cache_dir, run, tell, write_atomic, zig
 
+FORMAT = 2  # raise it when the same zig is to give another library
 ARCHIVES = ("libc.a", "libzigc.a", "libcompiler_rt.a")
 START = "crt1.o"
 
@@ -33,16 +35,19 @@ class Libc:
 def static_libc() -> Libc:
     """The libraries of a static x86-64 program; the first call on a machine builds them (about 30 s).
 
+    Where they would halt the CPU, they trap (halts.py).
+
     Raises:
         ToolError: zig cannot build them.
     """
-    folder = cache_dir() / f"musl-{ZIG_VERSION}"
+    folder = cache_dir() / f"musl-{ZIG_VERSION}-{FORMAT}"
     wanted = (START, *ARCHIVES)
     if not all((folder / name).exists() for name in wanted):
         tell("building the C library for the first time, about 30 s")
         built = _build()
         for name in wanted:
-            write_atomic(folder / name, built[name].read_bytes())
+            data = built[name].read_bytes()
+            write_atomic(folder / name, halts_as_breakpoints(data) if name in ARCHIVES else data)
     return Libc(folder / START, tuple(folder / name for name in ARCHIVES))
 
 

@@ -42,7 +42,7 @@ EXCEPTIONS: Mapping[int, tuple[str, str]] = {
     20: ("#VE", "virtualization"),
     21: ("#CP", "control protection"),
 }
-PAGE_FAULT, DOUBLE_FAULT, GENERAL_PROTECTION, STACK_FAULT = 14, 8, 13, 12
+BREAKPOINT, DOUBLE_FAULT, STACK_FAULT, GENERAL_PROTECTION, PAGE_FAULT = 3, 8, 12, 13, 14
 _PRESENT, _WRITE, _RESERVED, _FETCH = 1, 2, 8, 16
 
 
@@ -172,6 +172,8 @@ def _frame(raw: RawFrame, code: CodeMap, *, innermost: bool) -> StackFrame:
 def _cause(trap: TrapReport) -> str:
     if trap.vector == PAGE_FAULT:
         return _page_fault_cause(trap)
+    if trap.vector == BREAKPOINT and trap.frames and not trap.frames[0].tier:  # not the workload's own function
+        return "the C library stops where it cannot go on: a local array was overrun, or a text does not fit"
     if trap.vector == DOUBLE_FAULT:
         return "stack overflow" if _on_stack(trap) else "a fault while another was being delivered"
     if trap.vector in (GENERAL_PROTECTION, STACK_FAULT) and trap.error_code == 0:

@@ -132,14 +132,13 @@ async def _forward_when(listening: asyncio.Event, stdin: Stdin, machine: QemuMac
 
 
 def with_workload_halt(end: MachineEnd, workload_ran: bool) -> MachineEnd:
-    """A halt of the workload's own, in the lower half of memory, says what it usually means."""
+    """A halt of the workload's own, in the lower half of memory, is named."""
     rip = end.registers.values["rip"] if end.registers else 0
     if end.kind != "hang" or not workload_ran or rip == 0 or rip >> 63:
         return end
     return replace(
         end,
-        reason=f"The workload halted the CPU at {rip - 1:#x}: musl does so where it finds its heap damaged, by a free "
-        "of what was not allocated or a write beyond a block.",
+        reason=f"The workload halted the CPU at {rip - 1:#x}, by an instruction that nothing here can undo.",
     )
 
 

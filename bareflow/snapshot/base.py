@@ -82,7 +82,7 @@ LINK_FLAGS = (
     *("-m", "elf_x86_64", "-static", "--gc-sections", "--build-id=none", "-z", "noexecstack", "--strip-debug"),
     f"--image-base={BASE_ADDRESS:#x}",
 )
-_LINK_FORMAT = 2  # raise it when the same inputs are to give another base
+_LINK_FORMAT = 3  # raise it when the same inputs are to give another base
 
 
 @dataclass(frozen=True)

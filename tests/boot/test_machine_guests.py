@@ -73,6 +73,13 @@ def test_every_crash_is_caught_named_and_located(mode, name: str, words: str):
     json.dumps(result.as_dict())
 
 
+def test_a_stop_of_the_c_library_is_a_trap_and_not_a_silent_halt(mode):
+    result = mode("date")
+    assert (result.verdict, result.exit_status) == ("trapped", HOST_STATUS["trapped"]), result.explain()
+    assert "the C library stops" in result.reason
+    assert {"write_date", "main"} & set(functions(result.trap.frames))
+
+
 def test_a_backtrace_names_every_caller_for_certain(mode):
     trap = mode("divide").trap
     assert functions(trap.frames)[:2] == ["divide", "through"]

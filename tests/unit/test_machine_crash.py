@@ -81,6 +81,12 @@ def test_a_call_into_nowhere_is_attributed_to_its_caller():
     assert report.frames[1].certain
 
 
+@pytest.mark.parametrize(("tier", "explained"), [("", True), ("frozen", False)])
+def test_a_breakpoint_is_the_c_librarys_unless_it_is_in_the_workloads_own_code(tier, explained):
+    code = CodeMap([Symbol("asctime_r", 0x400000, 64, "workload", tier)], [Code(0x400000, b"\xcc" * 64)])
+    assert ("the C library stops" in with_backtrace(trap(3), code).summary()) is explained
+
+
 def test_the_report_reads_well_and_is_json():
     code = CodeMap([Symbol("work", 0x400000, 64, "workload", "O2")], [Code(0x400000, b"\x90" * 64)])
     report = with_backtrace(trap(0), code)
