@@ -36,7 +36,7 @@ class VolumeReader:
         start: byte where the volume begins.
 
     Raises:
-        ImageError: what is there is not a FAT16 volume.
+        ImageError: what is there is not a FAT16 volume, or two of its files share clusters.
     """
 
     def __init__(self, stream: BinaryIO, start: int) -> None:
@@ -58,6 +58,45 @@ class VolumeReader:
         self._fat = array("H", self._read(reserved * SECTOR, fat_sectors * SECTOR))
         if self._fat[0] != 0xFF00 | media:
             raise ImageError("The image's allocation table is damaged.", "Build it again with build-image.")
+        self._check_shared()
+
+    def _check_shared(self) -> None:
+        """Walk every chain that a folder names: no two may meet. What is damaged otherwise, its reader will tell.
+
+        Raises:
+            ImageError: two of them share a cluster.
+        """
+        owner = array("I", bytes(4 * self._limit))
+        chains: list[Entry] = []
+        folders: list[Entry | None] = [None]
+        while folders:
+            for entry in self._entries_left(folders.pop()):
+                if entry.short.startswith(".") or entry.cluster == 0:
+                    continue
+                chains.append(entry)
+                other = self._claim(entry.cluster, owner, len(chains))
+                if other:
+                    raise ImageError(
+                        f"{chains[other - 1].name} and {entry.name} share clusters on the image.",
+                        "Build it again with build-image.",
+                    )
+                if entry.attribute & DIRECTORY:
+                    folders.append(entry)
+
+    def _entries_left(self, folder: Entry | None) -> list[Entry]:
+        try:
+            return list(self.entries(folder))
+        except ImageError:
+            return []
+
+    def _claim(self, cluster: int, owner: array[int], number: int) -> int:
+        """Take a chain's clusters for owner `number`; return who has one of them already, or 0."""
+        while 2 <= cluster < self._limit and owner[cluster] != number:
+            if owner[cluster]:
+                return owner[cluster]
+            owner[cluster] = number
+            cluster = self._fat[cluster]
+        return 0
 
     def _read(self, at: int, size: int) -> bytes:
         self._stream.seek(self._start + at)

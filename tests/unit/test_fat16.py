@@ -246,3 +246,30 @@ def test_reader_survives_damage(seed):
         image[place] ^= 1 << seed % 8
     with contextlib.suppress(ImageError):
         read_all(bytes(image))
+
+
+@pytest.mark.parametrize("entry", [b"B       BIN", b"C       BIN"])
+def test_two_files_that_share_clusters_are_named(entry):
+    """Both chains have the right length; only beside each other are they wrong."""
+    image = bytearray(written({"A.BIN": DATA, "B.BIN": DATA, "F/C.BIN": DATA}))
+    first, second = image.find(b"A       BIN") + 26, image.find(entry) + 26
+    image[second : second + 2] = image[first : first + 2]
+    with pytest.raises(ImageError, match=f"A.BIN and {entry[:1].decode()}.BIN share clusters on the image"):
+        VolumeReader(io.BytesIO(image), 0)
+
+
+def test_a_chain_that_runs_into_another_files_is_named():
+    image = bytearray(written({"A.BIN": DATA, "B.BIN": DATA}))
+    (second,) = struct.unpack_from("<H", image, image.find(b"B       BIN") + 26)
+    struct.pack_into("<H", image, SECTOR + 2 * second, 3)
+    with pytest.raises(ImageError, match=r"A\.BIN and B\.BIN share clusters"):
+        VolumeReader(io.BytesIO(image), 0)
+
+
+def test_a_chain_that_runs_into_itself_is_left_to_its_reader():
+    image = bytearray(written({"A.BIN": DATA, "B.BIN": DATA}))
+    struct.pack_into("<H", image, SECTOR + 2 * 3, 2)
+    reader = VolumeReader(io.BytesIO(image), 0)
+    assert reader.read(reader.find("B.BIN")) == DATA
+    with pytest.raises(ImageError, match="chain on the image is damaged"):
+        reader.read(reader.find("A.BIN"))
