@@ -24,14 +24,13 @@ from serial.tools import list_ports
 
 from bareflow.errors import BareFlowError, ToolError
 from bareflow.machine.accel import find_accel
+from bareflow.machine.firmware import OVMF
 from bareflow.toolchain import cache_dir, data_root
 
 State = Literal["ok", "warn", "fail"]
 OLDEST_QEMU = (7, 2)  # the oldest that the machine's command line was tried with
 OLDEST_PYTHON = (3, 11)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
-FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
-            "/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/qemu/OVMF.fd")  # fmt: skip
 # Program → its Debian package, and what it is for. QEMU has a line of its own.
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "cc": ("gcc", "./inv test"),
@@ -180,7 +179,7 @@ def check_qemu() -> Iterable[Check]:
 
 def check_ovmf() -> Iterable[Check]:
     """UEFI firmware for QEMU."""
-    found = next((path for path in FIRMWARE if Path(path).is_file()), None)
+    found = next((path for path in OVMF if Path(path).is_file()), None)
     fix = "apt-get install ovmf, to boot images through UEFI in QEMU"
     yield Check("ovmf", "ok", found) if found else Check("ovmf", "warn", "no UEFI firmware for QEMU", fix)
 
