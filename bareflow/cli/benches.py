@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,10 @@ def bench(
 @task(
     help={
         "image": "a recipe's name, a recipe file or an image file (classic)",
-        "runs": "runs of each side, interleaved",
-        "files": "instead load 600 MB in every way, beside dd in a Linux guest (apt fetches Debian's kernel)",
+        "runs": "runs of each side, interleaved (10; with --files 3)",
+        "files": "instead load a file in every way, beside dd in a Linux guest (apt fetches Debian's kernel)",
+        "size-mib": "with --files: the file's size in MiB",
+        "way": "only the machines or ways in whose name holds this, e.g. ovmf, or with --files: virtio",
         "firmware": "the way in: bios, uefi or pvh; without it every machine type, the recipe built for all ways in",
         "machine": "pc, q35 or microvm",
         "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
@@ -102,9 +105,11 @@ def bench(
 def bench_boot(
     _context: Any,
     image: str | None = None,
-    runs: int = 10,
+    runs: int = 0,
     firmware: str = "",
     files: bool = False,
+    size_mib: int = 600,
+    way: str = "",
     machine: str = "pc",
     drive: str = "auto",
     json: bool = False,
@@ -112,7 +117,9 @@ def bench_boot(
 ) -> None:
     """Measure an image's boot to its workload's first instruction against the firmware's own floor."""
     del verbose
+    runs = runs or (3 if files else 10)
     positive("--runs", runs)
+    positive("--size-mib", size_mib)
     bench_folder()
     from bareflow.cli.images import image_to_boot
     from bareflow.cli.progress import steps
@@ -120,10 +127,10 @@ def bench_boot(
     from bench.bench_boot import bench_boot as measure
 
     if files:
-        load_files(json=json)
+        load_files(size_mib, runs, way, json=json)
         return
     if not firmware:
-        boot_everywhere(image, runs, json=json)
+        boot_everywhere(image, runs, way, json=json)
         return
     path, _recipe = image_to_boot(image, None, ())
     with steps() as on_step:
@@ -135,13 +142,14 @@ def bench_boot(
         people().print(facts_table("boot, whole QEMU process, medians of interleaved runs", result))
 
 
-def load_files(*, json: bool) -> None:
-    """Measure how fast a large file is loaded, by every way in."""
+def load_files(size_mib: int, runs: int, way: str, *, json: bool) -> None:
+    """Measure how fast a large file is loaded, by every way in whose name holds `way`."""
     from bareflow.cli.progress import steps
-    from bench.bench_files import bench_files
+    from bench.bench_files import WAYS, bench_files
 
+    refuse_unknown(way, [row[0] for row in WAYS])
     with steps() as on_step:
-        result = bench_files(on_step=on_step)
+        result = bench_files(size_mib=size_mib, runs=runs, way=way, on_step=on_step)
     if json:
         emit_json(result)
         return
@@ -152,22 +160,33 @@ def load_files(*, json: bool) -> None:
     people().print(facts_table(f"loading {result['size_mib']} MiB, medians", facts))
 
 
-def boot_everywhere(image: str | None, runs: int, *, json: bool) -> None:
-    """Measure on every machine type: an image file as it is, a recipe built with all ways in."""
+def refuse_unknown(way: str, names: Sequence[str]) -> None:
+    """Refuse a `--way` that no name holds.
+
+    Raises:
+        UsageError: with the names.
+    """
+    if not any(way.lower() in name.lower() for name in names):
+        raise UsageError(f"--way {way} is in no name.", f"The names are: {'; '.join(names)}.")
+
+
+def boot_everywhere(image: str | None, runs: int, way: str, *, json: bool) -> None:
+    """Measure on every machine type whose name holds `way`: an image file as it is, a recipe built with all ways in."""
     import tempfile
     from dataclasses import replace
 
     from bareflow.cli.images import built, choose_recipe, is_image_file
     from bareflow.cli.progress import steps
     from bareflow.image.recipe import WAYS_IN
-    from bench.bench_boot import bench_machines
+    from bench.bench_boot import MACHINES, bench_machines
 
+    refuse_unknown(way, [row[0] for row in MACHINES])
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
         path = Path(image) if image and is_image_file(image) else Path(folder) / "boot.img"
         if not path.is_file():
             built(replace(choose_recipe(image, None, ()), boot=frozenset(WAYS_IN)), path)
         with steps() as on_step:
-            rows = bench_machines(path, runs=runs, on_run=on_step)
+            rows = bench_machines(path, runs=runs, way=way, on_run=on_step)
     if json:
         emit_json({"machines": rows})
         return
