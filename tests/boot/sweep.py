@@ -1,11 +1,14 @@
 """Boots an image once for every sector that holds anything, each time with that sector spoiled.
 
-    python -m tests.boot.sweep [--image classic] [--way bios-ide …] [--fault error …] [--every 1]
+    python -m tests.boot.sweep [--image classic] [--way bios-ide …] [--fault error …] [--every 1] [--piece 1/4]
+                               [--apart]
 
 Ways: those of `WAYS`. Faults: `error` (the drive cannot read the sector), `cut` (the disk ends before it), `half`
 (from it on nothing was written), `flip` (one bit of it is wrong). Every boot must end in words of ours, or run as if
 nothing were wrong, where that sector is not on its way; firmware that finds nothing to start is counted apart. Anything
-else (a hang, a loop, a silent end, a wrong output) is a finding, and exit status 1. It takes some minutes.
+else (a hang, a loop, a silent end, a wrong output) is a finding, and exit status 1. It takes some minutes; `--piece`
+boots only a part of the sectors. UEFI's firmware reads 64 KiB around what it wants: `--apart` puts that much between
+what it reads (root folder, BOOTX64.EFI) and what only BOOTX64.EFI reads: kernel, snapshot, arguments; these are swept.
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from bareflow.build import build_image
+from bareflow.image import fat16
+from bareflow.image.disk import ARGUMENTS_NAME, KERNEL_NAME, SNAPSHOT_NAME, read_file
 from bareflow.image.recipe import WAYS_IN, load_recipe
 from bareflow.machine import GuestResult, MachineSpec, boot_
 
 SECTOR = 512
+GAP, GAP_END = 320 << 10, 128 << 10  # bytes of arguments; how many of the last of them the firmware may read
 WAYS: dict[str, dict[str, Any]] = {
     "bios-ide": {"drive": "ide"},
     "bios-ahci": {"drive": "ahci"},
@@ -52,6 +58,27 @@ def sectors_in_use(image: Path) -> list[int]:
     """The sectors that hold anything but zeros."""
     data = image.read_bytes()
     return [at // SECTOR for at in range(0, len(data), SECTOR) if data[at : at + SECTOR].count(0) < SECTOR]
+
+
+def sectors_before_the_gap(image: Path) -> list[int]:
+    """The sectors of kernel and snapshot, and every 64th of the arguments that part them from BOOTX64.EFI."""
+    data = image.read_bytes()
+    found: list[int] = []
+    for name, step in ((KERNEL_NAME, 1), (SNAPSHOT_NAME, 1), (ARGUMENTS_NAME, 64)):
+        held = read_file(image, name)
+        first = data.find(held) // SECTOR
+        found += range(first, first + (len(held) - GAP_END * (step > 1) - 1) // SECTOR + 1, step)
+    return found
+
+
+def build(name: str, folder: Path, *, apart: bool) -> Path:
+    """Build a recipe's image with every way in."""
+    recipe = replace(load_recipe(name), boot=frozenset(WAYS_IN), features=None)
+    if apart:
+        fat16.ROOT_ENTRIES = 2048  # 64 KiB
+        recipe = replace(recipe, arguments=(*(recipe.arguments or (name,)), "x" * GAP))
+    build_image(recipe, folder / "image.img")
+    return folder / "image.img"
 
 
 def spoil(image: Path, copy: Path, fault: str, sector: int) -> dict[str, Any]:
@@ -105,14 +132,14 @@ def boot_spoiled(image: Path, folder: Path, way: str, fault: str, sector: int, e
 
 
 def sweep(
-    image: Path, ways: Sequence[str], faults: Sequence[str], every: int
+    image: Path, ways: Sequence[str], faults: Sequence[str], sectors: Sequence[int]
 ) -> Iterator[tuple[str, str, int, Outcome]]:
-    """Boot for each way, fault and `every`-th sector; yield them with what came of it."""
+    """Boot for each way, fault and sector; yield them with what came of it."""
     with tempfile.TemporaryDirectory(prefix="bareflow-", dir=image.parent) as name:
         for way in ways:
             sound = boot_(MachineSpec(image, accel="tcg", timeout_s=60, **WAYS[way]))
             for fault in faults:
-                for sector in sectors_in_use(image)[::every]:
+                for sector in sectors:
                     yield way, fault, sector, boot_spoiled(image, Path(name), way, fault, sector, sound.stdout)
 
 
@@ -123,12 +150,16 @@ def main() -> int:
     parser.add_argument("--way", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--fault", nargs="+", default=list(FAULTS), choices=FAULTS)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--piece", default="1/1", help="which part of how many")
+    parser.add_argument("--apart", action="store_true")
     chosen = parser.parse_args()
+    part, parts = map(int, chosen.piece.split("/"))
     counts: Counter[tuple[str, str, str, str]] = Counter()
     with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-        image = Path(folder) / "image.img"
-        build_image(replace(load_recipe(chosen.image), boot=frozenset(WAYS_IN), features=None), image)
-        for way, fault, sector, outcome in sweep(image, chosen.way, chosen.fault, chosen.every):
+        image = build(chosen.image, Path(folder), apart=chosen.apart)
+        sectors = sectors_before_the_gap(image) if chosen.apart else sectors_in_use(image)
+        sectors = sectors[part - 1 :: parts][:: chosen.every]
+        for way, fault, sector, outcome in sweep(image, chosen.way, chosen.fault, sectors):
             counts[way, fault, outcome.kind, outcome.words] += 1
             if outcome.kind == "finding":
                 sys.stdout.write(f"{way} {fault} sector {sector}: {outcome.kind}: {outcome.words}\n")
