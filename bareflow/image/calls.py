@@ -21,7 +21,7 @@ SYSCALL = b"\x0f\x05"
 CALLERS = ("syscall", "__syscall_cp", "__syscall_cp_c", "__syscall_cp_asm", "sccp")
 """Functions of musl whose caller passes the number as the first argument."""
 LARGEST_NUMBER = 1023
-PASSES = 4  # enough for backward jumps; more would only find fewer
+PASSES = 50  # until nothing changes, which it soon does not
 RAX = (capstone.x86.X86_REG_RAX, capstone.x86.X86_REG_EAX)
 RDI = (capstone.x86.X86_REG_RDI, capstone.x86.X86_REG_EDI)
 
@@ -110,6 +110,8 @@ def _look_through(instructions: list[Any], name: str, takers: set[int], found: S
         seen = _pass(instructions, takers, incoming)
         if incoming == before:
             break
+    else:
+        found.unknown.add(name)
     for eax in seen:
         if name not in CALLERS or eax is not None:
             found.add(name, eax)

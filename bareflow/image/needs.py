@@ -8,6 +8,7 @@ can reach and no others. A call whose number cannot be followed may be any, and 
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from functools import cache
 from io import BytesIO
 
@@ -15,7 +16,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from bareflow import toolchain
-from bareflow.image.calls import system_calls
+from bareflow.image.calls import SystemCalls, system_calls
 from bareflow.snapshot.link import LinkedProgram
 
 ANY_CALL = frozenset({"__vfork", "fork", "pthread_create", "__pthread_create", "posix_spawn"})
@@ -24,17 +25,18 @@ QUIET = {
     2: {"__init_libc"},  # only in a set-user-id program
     7: {"__init_libc"},
     3: {"__stdio_close"},  # of the standard streams; fopen is seen by itself
-    8: {"__lseek", "__stdio_seek"},  # at exit, to give back input; fseek and lseek64 are seen by their names
+    8: {"__lseek", "__stdio_seek"},  # at exit, to give back input; fseek is seen by its name
     9: {"static_init_tls", "__init_tls"},  # for more thread-local data than libc has room for
 }
-FUTEX = 202  # locks that no second thread ever holds; pthread_create gets everything
+FUTEX = 202  # of the functions that make it most lock what no second thread ever holds; pthread_create gets everything
+WAITS = frozenset({"__timedwait_cp", "pthread_barrier_wait"})  # these may wait for ever: the kernel is to say so
 # Feature → functions of musl that make its calls; a leading `__` is left out on both sides.
 CALLERS = {
     feature: frozenset(names.split())
     for feature, names in {
         "files": """
             access chdir creat do_tzset dup dup2 dup3 euidaccess faccessat fcntl fdopen fdopendir fopen
-            fopen_rb_ca freopen fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lseek64 lstat
+            fopen_rb_ca freopen fseek fseeko fstat fstatat ftell ftw getcwd getdents glob lstat
             map_file mkdir mkostemps mkstemp nftw open openat opendir poll ppoll pread preadv pselect
             readdir readlink readlinkat readv realpath remove rename rewind scandir secs_to_tm select stat
             statx tmpfile truncate ttyname tzset unlink
@@ -45,15 +47,14 @@ CALLERS = {
             timedwait timedwait_cp times timespec_get usleep
         """,
         "memory": """
-            brk calloc free libc_malloc libc_malloc_impl madvise malloc mincore mlock mmap mprotect mremap
-            munmap posix_madvise realloc sbrk simple_malloc
+            brk calloc free madvise malloc mincore mlock mmap mprotect mremap munmap posix_madvise realloc sbrk
         """,
         "process": """
             abort alarm block_all_sigs block_app_sigs getegid getentropy geteuid getgid gethostname
             getloadavg getpid getppid getpriority getrandom getrlimit getrusage gettid getuid kill
             libc_sigaction pause prctl prlimit pthread_sigmask raise restore_sigs sched_getaffinity
             sched_yield setitimer setrlimit sigaction sigaltstack signal sigprocmask sigsuspend sigtimedwait
-            sigwait sysconf sysinfo times tkill umask uname
+            sigwait sysconf sysinfo times umask uname
         """,
     }.items()
 }
@@ -65,15 +66,18 @@ def features_needed(program: LinkedProgram) -> frozenset[str]:
     Args:
         program: linked, with its symbols.
     """
-    symbols = _symbols(program.elf)
-    calls = system_calls(program.elf)
+    return features_for(_symbols(program.elf), system_calls(program.elf))
+
+
+def features_for(symbols: AbstractSet[str], calls: SystemCalls) -> frozenset[str]:
+    """The kernel features for a program that has these functions and makes these calls."""
     if calls.unknown or symbols & ANY_CALL:
         return frozenset(CALLERS)
     table = features_of_calls()
     asked = {
         number
         for number, functions in calls.numbers.items()
-        if number != FUTEX and functions - QUIET.get(number, set())
+        if (functions & WAITS if number == FUTEX else functions - QUIET.get(number, set()))
     }
     bare = {name.lstrip("_") for name in symbols}
     by_name = {feature for feature, callers in CALLERS.items() if bare & callers}

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import defaultdict
+from io import BytesIO
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
+from bareflow.compile.libc import static_libc
 from bareflow.freeze import freeze
-from bareflow.image.calls import system_calls
-from bareflow.image.needs import features_needed, features_of_calls
+from bareflow.image.calls import SystemCalls, system_calls
+from bareflow.image.needs import CALLERS, FUTEX, QUIET, WAITS, features_for, features_needed, features_of_calls
 from bareflow.image.recipe import recipe_for_workload
-from bareflow.toolchain import data_root
+from bareflow.toolchain import data_root, run, zig
+
+
+CONSTANT_CALL = re.compile(rb"(?<!\x41)(?:\xb8(.[\0\1])\0\0|\x6a(.)\x58)(?=[^\xb8\x58]{0,12}\x0f\x05)", re.DOTALL)
+"""mov or push and pop of a number into eax, and `syscall` at most 12 bytes behind it."""
 
 
 @pytest.fixture
@@ -77,6 +85,66 @@ def test_every_call_of_the_kernel_has_its_feature():
     assert (table[1], table[0], table[9], table[257], table[230], table[318]) == (
         "", "input", "memory", "files", "clock", "process",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole_library(tmp_path_factory):
+    """All of the C library as one program: every function of every archive."""
+    out = tmp_path_factory.mktemp("library") / "all.elf"
+    flags = ("-m", "elf_x86_64", "-static", "--unresolved-symbols=ignore-all", "--allow-multiple-definition", "-e", "0")
+    run(zig("ld.lld", *flags, "--whole-archive", *static_libc().archives, "-o", out), what="linking the whole library")
+    return out.read_bytes()
+
+
+def bodies_of(elf):
+    """Name and bytes of every function that has a size."""
+    file = ELFFile(BytesIO(elf))
+    for symbol in file.get_section_by_name(".symtab").iter_symbols():
+        if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_size"] and symbol["st_shndx"] != "SHN_UNDEF":
+            section = file.get_section(symbol["st_shndx"])
+            at = symbol["st_value"] - section["sh_addr"]
+            yield symbol.name, section.data()[at : at + symbol["st_size"]]
+
+
+def test_every_call_of_every_library_function_is_found(whole_library):
+    """Against another way to look: a constant into eax and a system call a few bytes behind it."""
+    found = system_calls(whole_library)
+    assert found.unknown == {"__clone", "do_setxid"}  # which get everything
+    names, seen = defaultdict(set), 0
+    for name, body in bodies_of(whole_library):
+        names[body].add(name)  # aliases
+    for body, aliases in names.items():
+        for match in re.finditer(
+            rb"(?<!\x41)(?:\xb8(.[\0\1])\0\0|\x6a(.)\x58)(?=[^\xb8\x58]{0,12}\x0f\x05)", body, re.DOTALL
+        ):
+            number = int.from_bytes(match[1] or match[2], "little")
+            makers = found.numbers.get(number, set()) | found.unknown
+            assert makers & aliases, (aliases, number)
+            seen += 1
+    assert seen > 300
+
+
+def test_every_library_function_gets_the_features_that_its_calls_need(whole_library):
+    table, numbers = features_of_calls(), system_calls(whole_library).numbers
+    reached = [(number, name) for number in table.keys() & numbers.keys() if table[number] for name in numbers[number]]
+    for number, name in reached:
+        alone = SystemCalls({number: {name}})
+        if number != FUTEX and name not in QUIET.get(number, set()):
+            assert table[number] in features_for({name}, alone), (number, name)
+    assert {table[number] for number, _ in reached} == set(CALLERS)
+
+
+def test_what_may_wait_for_ever_gets_a_kernel_that_says_so():
+    assert "process" in features_for({"sem_wait"}, SystemCalls({FUTEX: {"__lock", "__timedwait_cp"}}))
+    assert not features_for({"puts"}, SystemCalls({FUTEX: {"__lock", "__lockfile"}}))
+
+
+def test_every_name_that_stands_for_a_call_is_one_of_the_librarys(whole_library):
+    names = {name.lstrip("_") for name, _ in bodies_of(whole_library)}
+    assert {name for callers in CALLERS.values() for name in callers} <= names
+    assert {name.lstrip("_") for callers in QUIET.values() for name in callers} | {
+        w.lstrip("_") for w in WAITS
+    } <= names
 
 
 def test_an_unusual_program_gets_what_it_calls(tmp_path):
