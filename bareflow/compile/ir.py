@@ -29,6 +29,7 @@ _DEFINE = re.compile(
     re.MULTILINE,
 )
 _INTRINSIC = re.compile(r"@llvm\.x86\.(?!rdtsc|sse\.|sse2\.|mmx\.|flags\.)")  # beyond what every x86-64 CPU has
+_VECTOR_SIGNATURE = re.compile(r"^(?:define|declare|.* call) .*<\d+ x ", re.MULTILINE)
 _OUTLINED = re.compile(r"\.cold\.\d+$")  # llvm/lib/Transforms/IPO/HotColdSplitting.cpp
 _NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
 
@@ -116,6 +117,11 @@ def named_in_assembly(text: str) -> set[str]:
     """Words in inline and module assembly: it may call functions by names that LLVM does not see."""
     lines = [line for line in text.splitlines() if line.startswith("module asm") or " asm " in line]
     return {word for line in lines for word in re.findall(r"[A-Za-z_][\w.$]*", line)}
+
+
+def passes_vectors(text: str) -> bool:
+    """Whether a function takes or returns vectors, which travel in other registers with AVX and AVX-512."""
+    return bool(_VECTOR_SIGNATURE.search(text))
 
 
 def uses_intrinsics(text: str) -> bool:

@@ -6,6 +6,8 @@ takes what is called most, whatever its tier: so what matters most reaches O3 ho
 
 Where thresholds decide, a function climbs one tier at a time, and is seen and timed at each. In a crowd the second lane
 makes an exception: while more than CROWD functions wait, what is called most goes straight where its counts say.
+A loop in one long call makes its function hot again and again, though nobody has entered the code that was made for
+it: then the next tier but one is what it waits for, and the one between, which nobody would see, is not compiled.
 """
 
 from __future__ import annotations
@@ -42,16 +44,32 @@ class Climb:
             tsc_hz: TSC ticks in a second; 0: not known yet.
         """
         waiting = {one.split.symbol: one for one in self.functions if one.hot_at is not None and not one.busy}
-        steps = self._plan(list(waiting.values()), tsc_hz, at_once=lane == MOST_CALLED_FIRST and len(waiting) > CROWD)
+        climbing = [one for one in waiting.values() if not one.held]
+        steps = self._plan(climbing, tsc_hz, at_once=lane == MOST_CALLED_FIRST and len(waiting) > CROWD)
         if steps:
             step = min(steps, key=lambda one: RISING.index(one.after)) if lane == LOWEST_FIRST else steps[0]
             return waiting[step.function], step.after
         for one in waiting.values():
-            tier = next((tier for tier in RISING[RISING.index(one.tier) + 1 :] if tier not in one.barred), None)
-            if one.forced and tier is not None:
-                return one, tier
+            above = [tier for tier in RISING[RISING.index(one.tier) + 1 :] if tier not in one.barred]
+            if one.forced and above:
+                return one, above[min(1, len(above) - 1) if one.held else 0]
             one.hot_at = None
         return None
+
+    def hold(self, one: Growing) -> int | None:
+        """Have a function that loops in one call wait for the next tier but one, if nobody has entered its code.
+
+        Returns:
+            The threshold at which it is hot again; None: it need not wait.
+        """
+        if one.entered:
+            one.held = False
+        above = RISING.index(one.tier) + 1
+        threshold = self.policy.threshold(RISING[above]) if above < len(RISING) else None
+        if one.entered or one.held or threshold is None or self.policy.kind != "counts":
+            return None
+        one.held = True
+        return threshold
 
     def earned(self, tsc_hz: float) -> dict[str, str]:
         """Function symbol → the tier that its counts have earned above its own: the program ended too early."""

@@ -89,7 +89,9 @@ class Growing:
     busy: bool = False  # a tier-up is under way
     hot_at: float | None = None  # when it began to wait for one; None: it does not
     told: bool = False  # the agent found it hot, and knows when
-    forced: bool = False  # ticks found it too often
+    forced: bool = False  # ticks found it too often, or it loops in one call
+    held: bool = False  # nobody has called its present code: it waits until it has earned two tiers
+    published_at: int = -1  # calls of both kinds when its present code was published; -1: it began with it
     barred: set[str] = field(default_factory=set)  # tiers that it cannot reach
     compile_ms: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # why a tier-up failed
@@ -98,6 +100,11 @@ class Growing:
     def all_calls(self) -> int:
         """Calls of both kinds."""
         return self.calls + self.self_calls
+
+    @property
+    def entered(self) -> bool:
+        """Whether its present code has been called, as far as is known."""
+        return self.all_calls > self.published_at
 
     def found_at(self, tier: str) -> None:
         """The agent says where it is: another host may have brought it there."""

@@ -55,6 +55,9 @@ class Reports:
             if one is not None:
                 one.calls, one.self_calls = head["calls"], head["self_calls"]
                 one.found_at(TIER.name_of(head["tier"]))
+                if one.held and one.entered:
+                    one.held, one.forced = False, True
+                    self._rise(one)
 
     def times(self, payload: bytes) -> None:
         """Single timed calls."""

@@ -163,8 +163,12 @@ class GrowthSession:
             one.calls = max(one.calls, record["calls"] - one.self_calls)  # of both kinds, until counts come
             one.found_at(TIER.name_of(record["tier"]))
             if TIER.name_of(record["tier"]) == one.tier:
+                loops = record["reason"] == HOT_REASON["back-edges"]
+                if loops and (threshold := self.climb.hold(one)) is not None:
+                    self.arm(one, threshold)
+                    return
                 one.told = True
-                one.forced |= record["reason"] == HOT_REASON["back-edges"]
+                one.forced |= loops
                 self.rise(one)
 
     def rise(self, one: Growing) -> None:
@@ -251,7 +255,7 @@ class GrowthSession:
         self._took_over(pending, record)
 
     def _stays(self, one: Growing, tier: str, why: str) -> None:
-        one.busy, one.hot_at, one.forced = False, None, False
+        one.busy, one.hot_at, one.forced, one.held = False, None, False, False
         one.barred.add(tier)
         one.refused.append(f"{tier}: {why}")
         self.on_note(f"{one.split.name} does not reach {tier}: {why}")
@@ -275,7 +279,8 @@ class GrowthSession:
         )
         one.tier, one.code_bytes = blob.tier, blob.code_size
         one.bytes_by_tier[blob.tier] = blob.code_size
-        one.busy, one.hot_at, one.told, one.forced = False, None, False, False
+        one.busy, one.hot_at, one.told, one.forced, one.held = False, None, False, False, False
+        one.published_at = record["calls"]
         self.tier_ups.append(up)
         self._note_event(up)
         self.on_tier_up(up)

@@ -12,9 +12,11 @@ from bareflow.growth.service import Compiled
 from bareflow.growth.session import GrowthSession
 from bareflow.layouts.growth import (
     AGENT_STARTED,
+    ARM_ORDER,
     CODE_PIECE,
     FUNCTION_COUNTS,
     GROWTH_MESSAGE,
+    HOT_REASON,
     HOT_RECORD,
     PUBLISH_ORDER,
     PUBLISH_STATUS,
@@ -52,7 +54,7 @@ class Agent:
 
     def __init__(self, arena=4096, policy=None, answer="done"):
         self.answers = [answer]
-        self.memory, self.orders, self.notes = {}, [], []
+        self.memory, self.orders, self.notes, self.armed = {}, [], [], []
         self.service = Service()
         functions = tuple(SplitFunction(name, name, "0" * 32, 50, (), recursive=False) for name in ("f", "g"))
         symbols = ImageSymbols({"evil_symbol": 0x400000}, {"f.body": (BODY_AT, 64), "g.body": (BODY_AT + 64, 64)})
@@ -66,6 +68,8 @@ class Agent:
     def take(self, kind, payload):
         if kind == GROWTH_MESSAGE["code"]:
             self.memory[CODE_PIECE.decode(payload)["address"]] = payload[CODE_PIECE.size :]
+        elif kind == GROWTH_MESSAGE["arm"]:
+            self.armed.append(ARM_ORDER.decode(payload)["threshold"])
         elif kind == GROWTH_MESSAGE["publish"]:
             order = PUBLISH_ORDER.decode(payload)
             self.orders.append(order)
@@ -77,8 +81,9 @@ class Agent:
         fields = {"function": order["function"], "tier": order["tier"], "blob": order["blob"], "calls": 7}
         self.say("published", PUBLISHED_RECORD.encode(status=PUBLISH_STATUS[status], **fields))
 
-    def hot(self, function, tier, calls):
-        self.say("hot", HOT_RECORD.encode(function=function, tier=TIER[tier], reason=1, calls=calls))
+    def hot(self, function, tier, calls, reason="calls"):
+        record = HOT_RECORD.encode(function=function, tier=TIER[tier], reason=HOT_REASON[reason], calls=calls)
+        self.say("hot", record)
 
     @property
     def rises(self):
@@ -214,6 +219,37 @@ def test_ticks_that_find_a_function_again_and_again_raise_it_without_calls():
         return agent
 
     assert asyncio.run(story()).rises == [("f", "O0", "O1")]
+
+
+def test_a_loop_in_one_long_call_skips_the_tier_that_nobody_would_enter():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 7, "back-edges")  # called at O0: it climbs
+        await settle()
+        agent.hot(0, "O1", 7, "back-edges")  # the call that loops is still the one before O1 was published
+        await settle()
+        waited = agent.rises.copy()
+        agent.hot(0, "O1", 7, "back-edges")  # at the threshold that it was armed with
+        await settle()
+        return agent, waited
+
+    agent, waited = asyncio.run(story())
+    assert waited == [("f", "O0", "O1")]
+    assert agent.armed == [10000]
+    assert agent.rises == [*waited, ("f", "O1", "O3")]
+
+
+def test_a_loop_whose_next_call_has_come_rises_without_waiting():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 7, "back-edges")
+        await settle()
+        agent.hot(0, "O1", 7, "back-edges")
+        agent.say("counts", FUNCTION_COUNTS.encode(function=0, tier=TIER["O1"], calls=9))
+        await settle()
+        return agent.rises
+
+    assert asyncio.run(story()) == [("f", "O0", "O1"), ("f", "O1", "O2")]
 
 
 def test_another_programs_agent_is_not_served():
