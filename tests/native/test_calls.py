@@ -17,7 +17,6 @@ from bareflow.image.needs import CALLERS, FUTEX, QUIET, WAITS, features_for, fea
 from bareflow.image.recipe import recipe_for_workload
 from bareflow.toolchain import data_root, run, zig
 
-
 CONSTANT_CALL = re.compile(rb"(?<!\x41)(?:\xb8(.[\0\1])\0\0|\x6a(.)\x58)(?=[^\xb8\x58]{0,12}\x0f\x05)", re.DOTALL)
 """mov or push and pop of a number into eax, and `syscall` at most 12 bytes behind it."""
 
