@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stage 2: from real mode to 64-bit C, and back for each call of the firmware. */
 #include "bios.h"
+#include "long_mode.h"
 
 #define CODE64 0x08
 #define CODE32 0x10
@@ -8,15 +9,8 @@
 #define CODE16 0x20
 #define DATA16 0x28
 
-#define CR0_PE 0x00000001
-#define CR0_WP 0x00010000
-#define CR0_PG 0x80000000
-#define CR4_PAE 0x20
-#define MSR_EFER 0xc0000080
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
-#define EFER_LME 0x100
-#define EFER_LMA 0x400
 
     .section .text.start, "ax"
     .code16
@@ -38,17 +32,7 @@ stage2:
     movw $no_a20, %si
     je fail
 
-1:  movl $0x80000000, %eax
-    cpuid
-    movw $not_64_bit, %si
-    cmpl $0x80000001, %eax
-    jb fail
-    movl $0x80000001, %eax
-    cpuid
-    btl $29, %edx /* long mode */
-    jnc fail
-    btl $20, %edx /* no-execute pages, which the kernel rests on */
-    jnc fail
+1:  require_long_mode %si, fail
 
     /* The tables and stage 2's variables lie side by side. */
     xorl %eax, %eax
@@ -58,16 +42,16 @@ stage2:
 
     /* One page of each upper level, four of 2 MiB pages: the low 4 GiB 1:1. The kernel makes its own
      * at once, with nothing both writable and executable. */
-    movw $MEM_LOADER_TABLES + 0x1003, MEM_LOADER_TABLES
+    movw $MEM_LOADER_TABLES + 0x1000 + PAGE_TABLE, MEM_LOADER_TABLES
     movw $MEM_LOADER_TABLES + 0x1000, %di
-    movw $MEM_LOADER_TABLES + 0x2003, %ax
+    movw $MEM_LOADER_TABLES + 0x2000 + PAGE_TABLE, %ax
 2:  stosw
     addw $6, %di
     addw $0x1000, %ax
-    cmpw $MEM_LOADER_TABLES + 0x6003, %ax
+    cmpw $MEM_LOADER_TABLES + 0x6000 + PAGE_TABLE, %ax
     jne 2b
     movw $MEM_LOADER_TABLES + 0x2000, %di
-    movl $0x83, %eax
+    movl $PAGE_LARGE, %eax
 3:  stosl
     addw $4, %di
     addl $0x200000, %eax
@@ -86,8 +70,7 @@ fail:
     jmp *MEM_HANDOVER + HANDOVER_FAIL
 no_a20:
     .asciz "A: address line 20"
-not_64_bit:
-    .asciz "L: no 64-bit processor with NX"
+    not_64_bit_text
 
     /* ZF = 0 if a word above 1 MiB is not the one 1 MiB below it. */
 a20_is_on:
@@ -271,9 +254,9 @@ back64:
     .balign 8
 gdt:
     .quad 0
-    .quad 0x00af9b000000ffff /* CODE64 */
+    .quad CODE64_DESCRIPTOR
     .quad 0x00cf9b000000ffff /* CODE32 */
-    .quad 0x00cf93000000ffff /* DATA */
+    .quad DATA_DESCRIPTOR
     .quad 0x00009b000000ffff /* CODE16 */
     .quad 0x000093000000ffff /* DATA16 */
 gdt_end:

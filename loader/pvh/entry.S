@@ -4,13 +4,10 @@
 #include "bareflow/gen/boot.h"
 #include "bareflow/gen/memmap.h"
 #include "bareflow/gen/verdict.h"
+#include "long_mode.h"
 
 #define CODE64 0x08
 #define DATA 0x10
-#define CR0_READY 0x80010001 /* paging, write protection, protection */
-#define CR4_PAE 0x20
-#define MSR_EFER 0xc0000080
-#define EFER_LME 0x100
 #define COM1 0x3f8
 
     .section .text.start, "ax"
@@ -31,17 +28,7 @@ pvh_entry:
     push %edx
     push %eax
 
-    mov $0x80000000, %eax
-    cpuid
-    mov $not_64_bit, %esi
-    cmp $0x80000001, %eax
-    jb pvh_fail
-    mov $0x80000001, %eax
-    cpuid
-    bt $29, %edx /* long mode */
-    jnc pvh_fail
-    bt $20, %edx /* no-execute pages, which the kernel rests on */
-    jnc pvh_fail
+    require_long_mode %esi, pvh_fail
 
     mov $bss_start, %edi
     mov $bss_end, %ecx
@@ -51,16 +38,16 @@ pvh_entry:
     rep stosl
 
     /* One page of each upper level, four of 2 MiB pages: the low 4 GiB 1:1, until the kernel makes its own. */
-    movl $pdpt + 3, pml4
+    movl $pdpt + PAGE_TABLE, pml4
     mov $pdpt, %edi
-    mov $pd + 3, %eax
+    mov $pd + PAGE_TABLE, %eax
 1:  mov %eax, (%edi)
     add $8, %edi
     add $0x1000, %eax
-    cmp $pd + 0x4003, %eax
+    cmp $pd + 0x4000 + PAGE_TABLE, %eax
     jne 1b
     mov $pd, %edi
-    mov $0x83, %eax
+    mov $PAGE_LARGE, %eax
 2:  mov %eax, (%edi)
     add $8, %edi
     add $0x200000, %eax
@@ -74,7 +61,7 @@ pvh_entry:
     rdmsr
     or $EFER_LME, %eax
     wrmsr
-    mov $CR0_READY, %eax
+    mov $CR0_PG | CR0_WP | CR0_PE, %eax
     mov %eax, %cr0
     lgdt gdt_pointer
     pop %esi
@@ -139,14 +126,13 @@ message:
     .asciz "bareflow: boot failure "
 newline:
     .asciz "\r\n"
-not_64_bit:
-    .asciz "L: no 64-bit processor with NX"
+    not_64_bit_text
 
     .balign 8
 gdt:
     .quad 0
-    .quad 0x00af9b000000ffff /* CODE64 */
-    .quad 0x00cf93000000ffff /* DATA */
+    .quad CODE64_DESCRIPTOR
+    .quad DATA_DESCRIPTOR
 gdt_pointer:
     .word gdt_pointer - gdt - 1
     .long gdt
