@@ -11,6 +11,7 @@ from bareflow.compile.ahead import compile_ahead
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
 from bareflow.compile.libc import libc_symbols
+from bareflow.compile.libcode import with_library
 from bareflow.compile.order import placement
 from bareflow.compile.pool import CompilePool, WorkerFailure, default_pool, failure_sentence
 from bareflow.compile.prof import Heat, attach, heat, profile_of
@@ -79,6 +80,11 @@ class Program:
     def _order(self) -> tuple[str, ...]:
         return placement(self.heat)
 
+    @cached_property
+    def with_library(self) -> Program:
+        """The same with the bodies of the C library's functions that it calls; itself where it calls none of them."""
+        return with_library(self)
+
     def order(self, choice: Choice = PLAIN) -> tuple[str, ...]:
         """Functions to place first; none without a profile."""
         if choice.ahead or choice.place in PLACES[2:]:
@@ -109,6 +115,8 @@ class Program:
         """
         if choice.ahead:
             return compile_ahead(self.parts.get(self.bitcode.digest, (self.bitcode,)), self.target)
+        if choice.library:
+            return self.with_library.compile(replace(choice, library=False), pool, deadline_s=deadline_s)
         if self.edited(choice) is self.text:
             bitcode = self.bitcode
         else:

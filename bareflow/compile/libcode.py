@@ -15,13 +15,16 @@ from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bareflow.compile.cfg import find_functions
-from bareflow.compile.choose import Program
 from bareflow.compile.frontend import Bitcode, merge_modules
 from bareflow.compile.text import module_text
 from bareflow.errors import ToolError
 from bareflow.toolchain import ZIG_VERSION, cache_dir, run, tell, write_atomic, zig
+
+if TYPE_CHECKING:
+    from bareflow.compile.choose import Program
 
 TAKEN = frozenset(
     [

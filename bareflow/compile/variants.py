@@ -72,6 +72,7 @@ class Choice:
         versions: of functions, for values of fields, globals and call results.
         inline_all: inline functions too that the source wants kept apart.
         ahead: compiled by clang ahead of time, source by source; all else is left as it is.
+        library: functions of the C library are compiled with the program (compile.libcode).
     """
 
     weights: bool = False
@@ -83,10 +84,12 @@ class Choice:
     versions: tuple[Version, ...] = ()
     inline_all: bool = False
     ahead: bool = False
+    library: bool = False
 
     def describe(self) -> tuple[str, ...]:
         """What differs from plain O3, in words."""
         said = ["as clang compiles it ahead of time"] if self.ahead else []
+        said += ["the C library compiled with it"] if self.library else []
         said += ["profile weights"] if self.weights else []
         said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
         said += [f"{one.function}: a version while {' and '.join(one.words)}" for one in self.versions]
@@ -180,17 +183,29 @@ def tunings(text: str, target: Target) -> dict[str, Tuning]:
     return found
 
 
+_JAM = ("-enable-unroll-and-jam", "-allow-unroll-and-jam")
+_IN_ORDER = "-hints-allow-reordering=false"  # a width that is asked for lets LLVM reorder sums otherwise
+
+
 def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
     """Options of the optimiser worth trying: name → (kind, change)."""
     return {
         "no vectors of straight-line code": ("slp", lambda o: replace(o, slp=False)),
+        "conditional moves kept": ("cmov", _llvm("-x86-cmov-converter=false")),
+        "outer loops unrolled and jammed": ("jam", _llvm(*_JAM)),
+        "outer loops unrolled by four and jammed": ("jam", _llvm(*_JAM, "-unroll-and-jam-count=4")),
         "more unrolling": ("unroll", _llvm("-unroll-threshold=1200")),
         "no unrolling": ("unroll", lambda o: replace(o, unroll=False)),
-        "conditional moves kept": ("cmov", _llvm("-x86-cmov-converter=false")),
+        "all loops unrolled by eight": ("unroll", _llvm("-unroll-count=8")),
+        "all loops unrolled by two": ("unroll", _llvm("-unroll-count=2")),
+        "loops not rotated": ("rotation", _llvm("-rotation-max-header-size=0")),
         "no vectors of loops": ("vectorize", lambda o: replace(o, vectorize=False)),
         "aligned blocks": ("align", _llvm("-align-all-nofallthru-blocks=5")),
         "no strength reduction of loops": ("lsr", _llvm("-disable-lsr")),
         "optimised as at O1": ("level", lambda o: replace(o, opt=1)),
+        "loops cleaned up behind vectors": ("vector passes", _llvm("-extra-vectorizer-passes")),
+        "vectors of four elements": ("elements", _llvm("-force-vector-width=4", _IN_ORDER)),
+        "vectors of eight elements": ("elements", _llvm("-force-vector-width=8", _IN_ORDER)),
         "cold code apart": ("cold", _llvm("-hot-cold-split")),
         "sums of loops in vectors, in their order": ("ordered", _llvm("-force-ordered-reductions=true")),
         "inlining up to 1000": ("inline", lambda o: replace(o, inline_threshold=1000)),
@@ -211,6 +226,9 @@ def module_options() -> dict[str, tuple[str, Callable[[Options], Options]]]:
         ),
         "instructions in their order": ("order", _llvm("-enable-misched=false")),
         "instructions ordered once more": ("order", _llvm("-misched-postra")),
+        "blocks in their order": ("blocks", _llvm("-disable-block-placement")),
+        "instructions chosen to overlap": ("selection", _llvm("-pre-RA-sched=list-ilp")),
+        "two vectors at a time": ("interleave", _llvm("-force-vector-interleave=2")),
         "blocks placed by jumps": ("blocks", _llvm("-enable-ext-tsp-block-placement")),
         "jumps threaded through more": ("jumps", _llvm("-jump-threading-threshold=20")),
     }

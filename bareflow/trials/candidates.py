@@ -21,6 +21,11 @@ def weights() -> Candidate:
     return Candidate("profile weights", _weighted, "weights")
 
 
+def library() -> Candidate:
+    """Functions of the C library, such as qsort, compiled with the program."""
+    return Candidate("the C library compiled with it", lambda choice: replace(choice, library=True), "library")
+
+
 def general(program: Program) -> list[Candidate]:
     """Tunings of all functions, then options of the module; likelier ones first."""
     found = []

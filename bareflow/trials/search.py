@@ -17,15 +17,17 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from bareflow.compile.choose import Program
+from bareflow.compile.libcode import TAKEN
 from bareflow.compile.pool import CompilePool
-from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode
-from bareflow.compile.variants import AHEAD, PLAIN, PLAIN_TUNING, Candidate, Choice, missed
+from bareflow.compile.tiers import ObjectCode
+from bareflow.compile.variants import AHEAD, PLAIN, Candidate, Choice
 from bareflow.errors import BareFlowError
 from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import idle_executable, image_digest, link_executable
+from bareflow.trials.final import decide, specialised
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
-from bareflow.trials.special import loss_allowed, take_special
+from bareflow.trials.special import take_special
 
 # Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
 ROUNDS = ((0.12, (3, 9, 15)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
@@ -35,6 +37,7 @@ FINAL_SHARE = 0.3  # of all time, at most, is kept for comparing the best with c
 SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
 PATIENCE = 20  # times the reference's compile time, and 3 s: some options make LLVM run for ever on some programs
 PASSES = 3  # over what can be tried on any program
+AGAIN = 0.15  # of all time: with more left a search that ends with clang's code begins anew without special cases
 PROMISING = 0.985  # a screening ratio that deserves a closer look
 TOO_SHORT_S = 30e-6  # of a training run, without its start: below it nothing can be measured
 IDLE_RUNS = 20  # of a process that does nothing
@@ -269,67 +272,26 @@ def search(
     with TemporaryDirectory(prefix="bareflow-") as temporary, CompilePool(BUILDERS) as pool:
         run = Search(program, load, settings, Path(temporary), pool, progress, started + settings.budget_s)
         plain = _reference(run)
-        best = plain
+        best, gain = plain, None
         if run.once_s - run.floor_s > TOO_SHORT_S:
-            best = _placed_best(run, plain)
-            best = take_special(run, best, specialise=specialise)
-            if weights and program.heat.hottest():
-                best = run.take([candidates.weights()], best)
-            best = _generally(run, best)
-            best = run.take([one for one, _ in run.screen(candidates.places(), best)], best)
-        gain = None
-        if best.path != plain.path:
-            progress("comparing the best with clang's own code")
-            gain = run.measure({"it": best}, plain, run.rounds[2])["it"]
-        if gain is not None and gain.faster(settings.margin):
-            best, gain = _elsewhere(run, plain, best, gain)
-        if gain is None or not gain.faster(settings.margin):
-            best, gain = plain, None
+            placed = _placed_best(run, plain)
+            if TAKEN & set(program.bitcode.undefined):
+                placed = run.take([candidates.library()], placed)
+            found = _improved(run, placed, specialise=specialise, weights=weights)
+            best, gain = decide(run, plain, found)
+            if gain is None and specialised(found.choice) and run.until - time.monotonic() > AGAIN * settings.budget_s:
+                progress("searching once more without special cases")
+                best, gain = decide(run, plain, _improved(run, placed, specialise=False, weights=weights))
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
 
 
-def _elsewhere(run: Search, plain: Built, best: Built, gain: Ratio) -> tuple[Built, Ratio | None]:
-    """The best that costs little where no value is what it was in training: as it is, untuned, or without clones.
-
-    What it costs is measured: the same choice with clones and versions for values that do not come. Tunings were chosen
-    by how they suit the clones, and may not suit the code beside them.
-    """
-    if not (best.choice.clones or best.choice.versions):
-        return best, gain
-    untuned = replace(best.choice, options=DEFAULT_OPTIONS, tuning=PLAIN_TUNING, functions={})
-    if _bearable(run, plain, best.choice, gain, "with other values"):
-        return best, gain
-    for name, choice in (("without tunings", untuned), ("without special cases", _unspecial(best.choice))):
-        other = run.try_build(name, choice, plain) if choice != best.choice else None
-        if other is None:
-            continue
-        again = run.measure({"it": other}, plain, run.rounds[2])["it"]
-        taken = again.faster(run.settings.margin)
-        taken = taken and _bearable(run, plain, choice, again, f"{name}, with other values")
-        run.found(name, again, "taken" if taken else "no faster")
-        if taken:
-            return other, again
-    return plain, None
-
-
-def _unspecial(choice: Choice) -> Choice:
-    return replace(choice, clones=(), versions=())
-
-
-def _bearable(run: Search, plain: Built, choice: Choice, gain: Ratio, name: str) -> bool:
-    """Whether a choice costs little where the values of its clones and versions do not come."""
-    missing = choice
-    for function in {one.function for one in choice.clones} | {one.function for one in choice.versions}:
-        missing = missed(missing, function)
-    if missing == choice:
-        return True
-    built = run.try_build(name, missing, plain)
-    if built is None:
-        return True
-    found = run.measure({"it": built}, plain, run.rounds[1])["it"]
-    bearable = found.median <= loss_allowed(gain) or found.low <= 1
-    run.found(name, found, "taken" if bearable else "too slow")
-    return bearable
+def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) -> Built:
+    """Everything that pays, one thing on top of the other."""
+    best = take_special(run, placed, specialise=specialise)
+    if weights and run.program.heat.hottest():
+        best = run.take([candidates.weights()], best)
+    best = _generally(run, best)
+    return run.take([one for one, _ in run.screen(candidates.places(), best)], best)
 
 
 def _reference(run: Search) -> Built:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OPEN = "noinline of the source ignored"
 SHARE = 0.6  # of all time, at most
 LOSS = 1.02  # what other values than the profile's may cost
-WORTH = 0.2  # of what the profile's values save, that much may be lost where they do not hold
+WORTH = 0.2  # of what the profile's values save, that much may be lost where they do not hold; the end is stricter
 
 
 def take_special(run: Search, base: Built, *, specialise: bool = True) -> Built:
@@ -78,7 +78,7 @@ def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Bui
     if without is None:
         return base
     ratios = run.measure({"hit": better, name: without}, base, run.rounds[1])
-    kept = ratios[name].median <= loss_allowed(ratios["hit"]) or ratios[name].low <= 1
+    kept = ratios[name].median <= loss_allowed(ratios["hit"])
     run.found(name, ratios[name], "taken" if kept else "too slow")
     return better if kept else base
 
