@@ -23,8 +23,8 @@ from bareflow.errors import BareFlowError
 EXPECTED = re.compile(
     r"vector|inline assembly|instruction indirectbr|blockaddress|constant expression blockaddress"
     r"|calls .*which may return twice|calls setjmp and takes"
-    r"|intrinsic llvm\.(x86\.|returnaddress|frameaddress|vector|eh\.)"
-    r"|type (half|fp128|x86_\w+cc|win64cc|preserve_\w+cc)|convention|integer of \d+ bits|128"
+    r"|intrinsic llvm\.(x86\.|vector|eh\.)|address of a caller|tail call that must not"
+    r"|type (x86_\w+cc|win64cc|preserve_\w+cc)|convention|integer of \d+ bits|fsh[lr] of|arithmetic of fp128"
 )
 
 

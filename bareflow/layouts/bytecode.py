@@ -3,7 +3,8 @@
 An instruction is 16 bytes: op, three 16-bit fields a b c, and a 64-bit immediate that some instructions
 read as two 32-bit halves, d (low) and e (high). A field that names a value is the index of a 64-bit slot
 in the function's frame. Integers are kept zero-extended, floats as their bits, 128-bit integers in two
-consecutive slots, and so is a long double (x86_fp80): its significand, then sign and exponent.
+consecutive slots, and so are a long double (x86_fp80): its significand, then sign and exponent, and a
+__float128 (fp128): its low half first.
 Words that follow an instruction (call arguments, switch cases) are 16 bytes too.
 """
 
@@ -63,7 +64,7 @@ _family("set-eq128 set-ult128 set-ule128 set-slt128 set-sle128", "DQQ.", "a = 1 
 _family("addf subf mulf divf addd subd muld divd", "DUU.", "a = b OP c, as float or double")
 _family("muladdf muladdd", "DUUU", "a = b * c + d, rounded twice (llvm.fmuladd without a fused instruction)")
 _family("sqrtf sqrtd ftod dtof stof stod s32tof s32tod utof utod ftos dtos ftou dtou", "DU..", "a = OP(b)")
-_family("fpclassf fpclassd", "DU..", "a = 1 if b is of a class in the immediate, as llvm.is.fpclass")
+_family("fpclassf fpclassd fpclassh fpclassq", "DU..", "a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half")
 
 _family("addx subx mulx divx", "PQQ.", "a = b OP c, as long double")
 _family("sqrtx", "PQ..", "a = OP(b)")
@@ -95,6 +96,8 @@ _family("stacksave", "D...", "a = mark of the dynamic memory")
 _family("stackrestore", "U...", "give back the dynamic memory taken since mark a")
 _family("atomicrmw", "DUU.", "a = old memory at b; memory = old ATOMIC d c; e bytes")
 _family("cmpxchg", "PUUU", "a, a + 1 = old memory at b, whether it was c and became d; e bytes")
+_family("atomicrmw128", "PUQ.", "the same with 16 bytes")
+_family("cmpxchg128", "PUQQ", "a = old memory at b; where it was c it becomes d; 16 bytes")
 _family("fence", "....", "full memory barrier")
 
 _family("jmp", "....", "go to d")
@@ -116,6 +119,8 @@ _family(
 )
 _family("va-start", "U...", "va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments")
 _family("tsc", "D...", "a = time stamp counter")
+_family("frame-address", "D...", "a = an address in the interpreter's frame of this call")
+_family("return-address", "D...", "a = where this call came from: native code, or the interpreter")
 _family("thread", "DU..", "a = thread pointer plus b, a thread-local symbol's distance to it")
 
 OPCODE = Enumeration(
@@ -140,13 +145,17 @@ ARITH = Enumeration(
     },
 )
 
+_ATOMIC = (
+    *("xchg", "add", "sub", "and", "nand", "or", "xor", "max", "min", "umax", "umin"),
+    *("fadd", "fsub", "fmax", "fmin", "uinc_wrap", "udec_wrap", "usub_cond", "usub_sat"),
+)
 ATOMIC = Enumeration(
     name="atomic operation",
     prefix="ATOMIC",
     doc="The operation of an atomicrmw.",
     members={
         name: (number, f"{name}, as LLVM's atomicrmw")
-        for number, name in enumerate(("xchg", "add", "sub", "and", "nand", "or", "xor", "max", "min", "umax", "umin"))
+        for number, name in enumerate(_ATOMIC)
     },
 )
 
@@ -160,6 +169,7 @@ PLACE = Enumeration(
         "stack": (2, "the stack, `index` 8-byte words above the return address"),
         "byval": (3, "`size` bytes are copied there; the slot holds their address"),
         "x87": (4, "results only: words 0 and 1 of `index` are st(0), 2 and 3 are st(1)"),
+        "xmm_high": (5, "the upper half of vector register number `index`"),
     },
 )
 
@@ -260,7 +270,7 @@ BYTECODE = Layout(
     title="The interpreter's bytecode",
     doc="What the host makes of LLVM IR, and the interpreter runs. See docs/interpreter.md.",
     constants=(
-        Constant("BYTECODE_VERSION", 2, "of opcodes and tables"),
+        Constant("BYTECODE_VERSION", 3, "of opcodes and tables"),
         Constant("BYTECODE_NATIVE", 0xFFFFFFFF, "a symbol that is no interpreted function"),
         Constant("BYTECODE_VALUE_ENTRIES", 4, "entries in a value table"),
         Constant("BYTECODE_THUNK_SIZEOF", 16, "bytes from one native entry thunk to the next"),

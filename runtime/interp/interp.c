@@ -41,7 +41,9 @@ static __attribute__((noinline)) void call_native(uint64_t target, const struct 
         if (p->place == PLACE_GPR)
             out.gpr[p->index] = outgoing(p, v);
         else if (p->place == PLACE_XMM)
-            out.xmm[p->index] = v;
+            out.xmm[p->index][0] = v;
+        else if (p->place == PLACE_XMM_HIGH)
+            out.xmm[p->index][1] = v;
         else if (p->place == PLACE_STACK)
             stack[p->index] = outgoing(p, v);
         else
@@ -49,10 +51,11 @@ static __attribute__((noinline)) void call_native(uint64_t target, const struct 
     }
     bf_interp_native(&out);
     for (uint32_t i = 0; i < s->results; i++, p++) {
-        const uint64_t *from = p->place == PLACE_GPR   ? out.result.gpr
-                               : p->place == PLACE_XMM ? out.result.xmm
-                                                       : out.result.x87;
-        results[i] = cut(from[p->index], p->bits);
+        uint64_t v = p->place == PLACE_GPR        ? out.result.gpr[p->index]
+                     : p->place == PLACE_XMM      ? out.result.xmm[p->index][0]
+                     : p->place == PLACE_XMM_HIGH ? out.result.xmm[p->index][1]
+                                                  : out.result.x87[p->index];
+        results[i] = cut(v, p->bits);
     }
 }
 
@@ -255,7 +258,9 @@ static void give_results(const struct bytecode_signature *s, const uint64_t *res
         if (p->place == PLACE_GPR)
             to->gpr[p->index] = outgoing(p, results[i]);
         else if (p->place == PLACE_XMM)
-            to->xmm[p->index] = results[i];
+            to->xmm[p->index][0] = results[i];
+        else if (p->place == PLACE_XMM_HIGH)
+            to->xmm[p->index][1] = results[i];
         else
             to->x87[p->index] = results[i];
     }
@@ -273,6 +278,8 @@ void bf_interp_enter(uint32_t index, struct interp_regs *regs) {
             arguments[i] = cut(regs->gpr[p->index], p->bits);
         else if (p->place == PLACE_XMM)
             arguments[i] = cut(regs->xmm[p->index][0], p->bits);
+        else if (p->place == PLACE_XMM_HIGH)
+            arguments[i] = regs->xmm[p->index][1];
         else if (p->place == PLACE_STACK)
             arguments[i] = cut(regs->stack[p->index], p->bits);
         else

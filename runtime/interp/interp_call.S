@@ -39,8 +39,8 @@ bf_interp_entry:
     call bf_interp_enter
     movq INTERP_REGS_RESULT+0(%rsp), %rax
     movq INTERP_REGS_RESULT+8(%rsp), %rdx
-    movsd INTERP_REGS_RESULT+INTERP_RESULT_XMM+0(%rsp), %xmm0
-    movsd INTERP_REGS_RESULT+INTERP_RESULT_XMM+8(%rsp), %xmm1
+    movups INTERP_REGS_RESULT+INTERP_RESULT_XMM+0(%rsp), %xmm0
+    movups INTERP_REGS_RESULT+INTERP_RESULT_XMM+16(%rsp), %xmm1
     cmpl $1, INTERP_REGS_RESULT+INTERP_RESULT_X87S(%rsp)
     jb 2f
     je 1f
@@ -73,14 +73,14 @@ bf_interp_native:
     subq %rax, %rsp
     movq %rsp, %rdi
     rep movsq
-    movsd INTERP_OUT_XMM+0(%rbx), %xmm0
-    movsd INTERP_OUT_XMM+8(%rbx), %xmm1
-    movsd INTERP_OUT_XMM+16(%rbx), %xmm2
-    movsd INTERP_OUT_XMM+24(%rbx), %xmm3
-    movsd INTERP_OUT_XMM+32(%rbx), %xmm4
-    movsd INTERP_OUT_XMM+40(%rbx), %xmm5
-    movsd INTERP_OUT_XMM+48(%rbx), %xmm6
-    movsd INTERP_OUT_XMM+56(%rbx), %xmm7
+    movups INTERP_OUT_XMM+0(%rbx), %xmm0
+    movups INTERP_OUT_XMM+16(%rbx), %xmm1
+    movups INTERP_OUT_XMM+32(%rbx), %xmm2
+    movups INTERP_OUT_XMM+48(%rbx), %xmm3
+    movups INTERP_OUT_XMM+64(%rbx), %xmm4
+    movups INTERP_OUT_XMM+80(%rbx), %xmm5
+    movups INTERP_OUT_XMM+96(%rbx), %xmm6
+    movups INTERP_OUT_XMM+112(%rbx), %xmm7
     movq INTERP_OUT_GPR+0(%rbx), %rdi
     movq INTERP_OUT_GPR+8(%rbx), %rsi
     movq INTERP_OUT_GPR+16(%rbx), %rdx
@@ -91,8 +91,8 @@ bf_interp_native:
     call *(%rbx)
     movq %rax, INTERP_OUT_RESULT+0(%rbx)
     movq %rdx, INTERP_OUT_RESULT+8(%rbx)
-    movsd %xmm0, INTERP_OUT_RESULT+INTERP_RESULT_XMM+0(%rbx)
-    movsd %xmm1, INTERP_OUT_RESULT+INTERP_RESULT_XMM+8(%rbx)
+    movups %xmm0, INTERP_OUT_RESULT+INTERP_RESULT_XMM+0(%rbx)
+    movups %xmm1, INTERP_OUT_RESULT+INTERP_RESULT_XMM+16(%rbx)
     cmpl $1, INTERP_OUT_RESULT+INTERP_RESULT_X87S(%rbx)
     jb 1f
     fstpt INTERP_OUT_RESULT+INTERP_RESULT_X87+0(%rbx)

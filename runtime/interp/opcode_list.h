@@ -187,6 +187,8 @@
     X(DTOU) \
     X(FPCLASSF) \
     X(FPCLASSD) \
+    X(FPCLASSH) \
+    X(FPCLASSQ) \
     X(ADDX) \
     X(SUBX) \
     X(MULX) \
@@ -257,6 +259,8 @@
     X(STACKRESTORE) \
     X(ATOMICRMW) \
     X(CMPXCHG) \
+    X(ATOMICRMW128) \
+    X(CMPXCHG128) \
     X(FENCE) \
     X(JMP) \
     X(BACK) \
@@ -273,5 +277,7 @@
     X(SETJMP) \
     X(VA_START) \
     X(TSC) \
+    X(FRAME_ADDRESS) \
+    X(RETURN_ADDRESS) \
     X(THREAD)
 #endif

@@ -31,6 +31,8 @@ L_RET_N: {
 } goto done;
 L_VA_START: start_arguments(r[ip->a], regs, ip->imm); NEXT;
 L_TSC: r[ip->a] = tsc(); NEXT;
+L_FRAME_ADDRESS: r[ip->a] = (uint64_t)(uintptr_t)__builtin_frame_address(0); NEXT;
+L_RETURN_ADDRESS: r[ip->a] = regs ? regs->stack[-1] : (uint64_t)(uintptr_t)__builtin_return_address(0); NEXT;
 L_THREAD: r[ip->a] = thread_pointer() + r[ip->b]; NEXT;
 L_TRAP: __builtin_trap();
 /* clang-format on */

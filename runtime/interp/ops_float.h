@@ -37,6 +37,8 @@ L_DTOF: r[ip->a] = from_float((float)to_double(r[ip->b])); NEXT;
 L_SQRTF: { float x = to_float(r[ip->b]); __asm__("sqrtss %0, %0" : "+x"(x)); r[ip->a] = from_float(x); } NEXT;
 L_SQRTD: { double x = to_double(r[ip->b]); __asm__("sqrtsd %0, %0" : "+x"(x)); r[ip->a] = from_double(x); } NEXT;
 L_FPCLASSF: r[ip->a] = (float_class(r[ip->b], 23, 8) & ip->imm) != 0; NEXT;
+L_FPCLASSH: r[ip->a] = (float_class(r[ip->b], 10, 5) & ip->imm) != 0; NEXT;
+L_FPCLASSQ: r[ip->a] = (float_class(r[ip->b], 48, 15) & ip->imm) != 0; NEXT;
 L_FPCLASSD: r[ip->a] = (float_class(r[ip->b], 52, 11) & ip->imm) != 0; NEXT;
 
 #define EXTENDED(NAME, EXPR)                                                            \

@@ -59,6 +59,17 @@ L_CMPXCHG: {
     r[ip->a] = seen;
     r[ip->a + 1] = (uint64_t)done;
 } NEXT;
+L_ATOMICRMW128: {
+    unsigned __int128 old = 0;
+    while (!exchange_pair(r[ip->b], &old, combine_pair(LOW, old, pair(r + ip->c))))
+        ;
+    set_pair(r + ip->a, old);
+} NEXT;
+L_CMPXCHG128: {
+    unsigned __int128 seen = pair(r + ip->c);
+    exchange_pair(r[ip->b], &seen, pair(r + LOW));
+    set_pair(r + ip->a, seen);
+} NEXT;
 L_FENCE: __atomic_thread_fence(__ATOMIC_SEQ_CST); NEXT;
 
 #undef AT

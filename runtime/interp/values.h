@@ -203,6 +203,17 @@ static inline uint64_t saturated(uint32_t kind, uint64_t a, uint64_t b, uint32_t
     return a & top ? top : top - 1;
 }
 
+/* The exact result of two floats fits a double or is rounded twice without harm: 53 >= 2 * 24 + 2. */
+static inline double combine_float(uint32_t kind, double old, double v) {
+    if (kind == ATOMIC_FADD)
+        return old + v;
+    if (kind == ATOMIC_FSUB)
+        return old - v;
+    if (old != old || v != v)
+        return old != old ? v : old;
+    return (kind == ATOMIC_FMAX) == (old > v) ? old : v;
+}
+
 /* The new value of an atomicrmw. */
 static inline uint64_t combine(uint32_t kind, uint64_t old, uint64_t v, uint32_t bits) {
     switch (kind) {
@@ -226,9 +237,63 @@ static inline uint64_t combine(uint32_t kind, uint64_t old, uint64_t v, uint32_t
         return old > v ? old : v;
     case ATOMIC_UMIN:
         return old < v ? old : v;
+    case ATOMIC_UINC_WRAP:
+        return old >= v ? 0 : old + 1;
+    case ATOMIC_UDEC_WRAP:
+        return !old || old > v ? v : old - 1;
+    case ATOMIC_USUB_COND:
+        return old >= v ? old - v : old;
+    case ATOMIC_USUB_SAT:
+        return old >= v ? old - v : 0;
+    case ATOMIC_FADD:
+    case ATOMIC_FSUB:
+    case ATOMIC_FMAX:
+    case ATOMIC_FMIN:
+        return bits == 32 ? from_float((float)combine_float(kind, to_float(old), to_float(v)))
+                          : from_double(combine_float(kind, to_double(old), to_double(v)));
     default:
         return v;
     }
+}
+
+/* The same for 16 bytes. */
+static inline unsigned __int128 combine_pair(uint32_t kind, unsigned __int128 old, unsigned __int128 v) {
+    switch (kind) {
+    case ATOMIC_ADD:
+        return old + v;
+    case ATOMIC_SUB:
+        return old - v;
+    case ATOMIC_AND:
+        return old & v;
+    case ATOMIC_NAND:
+        return ~(old & v);
+    case ATOMIC_OR:
+        return old | v;
+    case ATOMIC_XOR:
+        return old ^ v;
+    case ATOMIC_MAX:
+        return (__int128)old > (__int128)v ? old : v;
+    case ATOMIC_MIN:
+        return (__int128)old < (__int128)v ? old : v;
+    case ATOMIC_UMAX:
+        return old > v ? old : v;
+    case ATOMIC_UMIN:
+        return old < v ? old : v;
+    default:
+        return v;
+    }
+}
+
+/* Compare and exchange 16 bytes at an address that is a multiple of 16; *expected becomes what was there. */
+static inline int exchange_pair(uint64_t address, unsigned __int128 *expected, unsigned __int128 desired) {
+    uint64_t low = (uint64_t)*expected, high = (uint64_t)(*expected >> 64);
+    uint8_t done;
+    __asm__ volatile("lock cmpxchg16b (%3)\n\tsete %2"
+                     : "+a"(low), "+d"(high), "=q"(done)
+                     : "r"(address), "b"((uint64_t)desired), "c"((uint64_t)(desired >> 64))
+                     : "memory", "cc");
+    *expected = (unsigned __int128)high << 64 | low;
+    return done;
 }
 
 #define EXCHANGE(TYPE)                                                                                       \

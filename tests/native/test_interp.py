@@ -25,7 +25,7 @@ def link(build_native, interpreter: list[str], folder: Path, built: Built, name:
     table = folder / f"{name}_table.S"
     table.write_text(driver_table(harnessed(built.program)))
     sources = [*interpreter, str(table), *map(str, built.files)]
-    return build_native(name, sources, ("-no-pie", "-Wl,--no-as-needed", "-lm"))
+    return build_native(name, sources, ("-no-pie", "-Wl,--no-as-needed", "-lm", "-latomic"))
 
 
 def run_driver(program: Path) -> str:
@@ -34,7 +34,9 @@ def run_driver(program: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("corpus", ["corpus_int", "corpus_abi", "corpus_extended", "corpus_setjmp", "generated"])
+@pytest.mark.parametrize(
+    "corpus", ["corpus_int", "corpus_abi", "corpus_extended", "corpus_wide", "corpus_setjmp", "generated"]
+)
 def test_interpreted_functions_equal_compiled_ones(corpus, interpreter, build_native, tmp_path):
     source = tmp_path / f"{corpus}.c"
     text = generate(SEED, GENERATED) if corpus == "generated" else (CORPUS / f"{corpus}.c").read_text()

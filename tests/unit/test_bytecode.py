@@ -87,7 +87,9 @@ def test_only_functions_with_a_number_are_compiled():
             "calls setjmp and takes memory of a size that varies",
         ),
         ("%v = load i192, ptr %p\n ret void", "integer of 192 bits"),
-        ("%v = call ptr @llvm.returnaddress.p0(i32 0)\n ret void", "intrinsic llvm.returnaddress"),
+        ("%v = call ptr @llvm.returnaddress.p0(i32 1)\n ret void", "returnaddress of a caller"),
+        ("%v = load fp128, ptr %p\n %w = frem fp128 %v, %v\n ret void", "arithmetic of fp128"),
+        ("musttail call void @f(ptr %p)\n ret void", "tail call that must not take a frame"),
         ("%v = call fastcc i32 @setjmp(ptr %p)\n ret void", "calling convention that is not C's"),
     ],
 )  # fmt: skip

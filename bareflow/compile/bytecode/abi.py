@@ -17,12 +17,13 @@ _MAX_LEAVES = 64
 _GPRS, _XMMS = 6, 8
 _RESULT_REGISTERS = 2  # of each kind
 _INTEGER, _FLOAT = 1, 2
+_SCALARS = frozenset({"int", "half", "bfloat", "float", "double", "ptr", "x86_fp80", "fp128"})
 _MAX_ARGUMENTS = next(c.value for c in BYTECODE.constants if c.name == "BYTECODE_MAX_ARGUMENTS")
 
 
 def is_wide(kind: ir.Type) -> bool:
     """Whether a scalar takes two slots."""
-    return kind.bits > 64 or kind.kind == "x86_fp80"
+    return kind.bits > 64 or kind.kind in {"x86_fp80", "fp128"}
 
 
 def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
@@ -35,7 +36,7 @@ def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
         return []
     if kind.kind == "int" and kind.bits > 128:
         raise ir.RefusedError(f"integer of {kind.bits} bits")
-    if kind.kind in {"int", "float", "double", "ptr", "x86_fp80"} or is_float_pair(kind):
+    if kind.kind in _SCALARS or is_packed(kind):
         return [(kind, 0)]
     if kind.kind == "struct":
         parts = zip(kind.members, kind.offsets, strict=False)
@@ -49,9 +50,12 @@ def leaf_types(kind: ir.Type) -> list[tuple[ir.Type, int]]:
     return found
 
 
-def is_float_pair(kind: ir.Type) -> bool:
-    """Whether it is <2 x float>, which clang makes of small structs at calls; one slot holds it."""
-    return kind.kind == "vector" and kind.count == 2 and kind.members[0].kind == "float"
+def is_packed(kind: ir.Type) -> bool:
+    """Whether it is a vector that one slot holds, which clang makes of small structs of floats at calls."""
+    return kind.kind == "vector" and (kind.count, kind.members[0].kind) in {
+        (2, "float"),
+        *((count, narrow) for count in (2, 4) for narrow in ("half", "bfloat")),
+    }
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,13 @@ class _Assigner:
     def scalar(self, kind: ir.Type, *, sign: bool) -> None:
         if kind.kind == "x86_fp80":
             self._extended()
+        elif kind.kind == "fp128":
+            self._quadruple()
         elif is_wide(kind):
             self._wide()
-        elif kind.kind in {"float", "double"} or is_float_pair(kind):
-            bits = 32 if kind.kind == "float" else 64
-            self._one(PLACE["xmm"], bits=bits, extend=0, kind=0 if is_float_pair(kind) else _FLOAT)
+        elif kind.kind in {"float", "double", "half", "bfloat"} or is_packed(kind):
+            counted = _FLOAT if kind.kind in {"float", "double"} else 0
+            self._one(PLACE["xmm"], bits=8 * kind.store_size, extend=0, kind=counted)
         else:
             value_kind = 0 if kind.kind == "ptr" else _INTEGER
             self._one(PLACE["gpr"], bits=kind.bits or 64, extend=int(sign), kind=value_kind)
@@ -122,6 +128,16 @@ class _Assigner:
         if self.gprs + 2 <= _GPRS:
             self.places += [Place(PLACE["gpr"], self.gprs), Place(PLACE["gpr"], self.gprs + 1)]
             self.gprs += 2
+            return
+        self.words += self.words & 1
+        self.places += [Place(PLACE["stack"], self.words), Place(PLACE["stack"], self.words + 1)]
+        self.words += 2
+
+    def _quadruple(self) -> None:
+        """A __float128 is passed in a whole vector register, or in memory, aligned to 16 bytes."""
+        if self.xmms < _XMMS:
+            self.places += [Place(PLACE["xmm"], self.xmms), Place(PLACE["xmm_high"], self.xmms)]
+            self.xmms += 1
             return
         self.words += self.words & 1
         self.places += [Place(PLACE["stack"], self.words), Place(PLACE["stack"], self.words + 1)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bareflow.compile.bytecode import ir
 from bareflow.compile.bytecode.abi import (
     Signature,
-    is_float_pair,
+    is_packed,
     is_wide,
     leaf_types,
     make_signature,
@@ -149,7 +149,7 @@ class Builder:
         """The slots of an operand, one reference a leaf."""
         if isinstance(operand, ir.Local):
             return self._local(operand)
-        if isinstance(operand, ir.Aggregate) and not is_float_pair(operand.type):
+        if isinstance(operand, ir.Aggregate) and not is_packed(operand.type):
             return [ref for element in operand.elements for ref in self.leaves(element)]
         return [self._constant(operand)]
 
@@ -167,7 +167,7 @@ class Builder:
             leaf_types(operand.type)  # refuses the types that no slot can hold
             return self.const(operand.value)
         if isinstance(operand, ir.Aggregate):
-            return self.const(_pair_bits(operand))
+            return self.const(_packed_bits(operand))
         if isinstance(operand, ir.Global):
             return self.symbol(operand.name)
         if isinstance(operand, ir.Expression):
@@ -264,11 +264,14 @@ def _type_mask(kind: ir.Type) -> int:
     return (1 << (kind.bits if kind.kind == "int" else 64)) - 1
 
 
-def _pair_bits(operand: ir.Aggregate) -> int:
-    low, high = operand.elements
-    if isinstance(low, ir.Constant) and isinstance(high, ir.Constant):
-        return low.value | high.value << 32
-    raise ir.RefusedError("vector constant")
+def _packed_bits(operand: ir.Aggregate) -> int:
+    width = 8 * operand.type.members[0].store_size
+    bits = 0
+    for number, element in enumerate(operand.elements):
+        if not isinstance(element, ir.Constant):
+            raise ir.RefusedError("vector constant")
+        bits |= element.value << number * width
+    return bits
 
 
 def signed_value(constant: ir.Constant) -> int:

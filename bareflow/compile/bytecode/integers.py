@@ -121,6 +121,16 @@ def _wide_compare(b: Builder, ins: ir.Instruction) -> Ref:
     return b.op("xor-i", result, imm=1) if predicate == "ne" else result
 
 
+def case_number(b: Builder, ins: ir.Instruction) -> Ref:
+    """Which case of a switch on a wide integer holds, counted from 1; 0: none."""
+    value = b.ref(ins.operands[0])
+    found = b.const(0)
+    for number, case in enumerate(ins.numbers, 1):
+        equal = b.op("set-eq128", value, b.ref(ir.Constant(ins.operands[0].type, case)))
+        found = b.op("select", equal, b.const(number), d=found)
+    return found
+
+
 def lower_select(b: Builder, ins: ir.Instruction) -> list[Ref]:
     """Lower a select, leaf by leaf."""
     if ins.operands[0].type.kind != "int":

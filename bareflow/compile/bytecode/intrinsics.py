@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from bareflow.compile.bytecode import ir
-from bareflow.compile.bytecode.abi import is_wide
+from bareflow.compile.bytecode import floats, ir, wide
+from bareflow.compile.bytecode.abi import is_wide, leaf_types
 from bareflow.compile.bytecode.builder import MASK64, Builder
 from bareflow.compile.bytecode.floats import (
+    DOUBLE,
+    FLOAT,
+    NARROW,
+    convert,
     float_op,
     library_name,
     sign_bit,
@@ -17,6 +22,7 @@ from bareflow.compile.bytecode.floats import (
 )
 from bareflow.compile.bytecode.integers import mask_wide, sign_wide
 from bareflow.compile.bytecode.vcode import Ref
+from bareflow.compile.bytecode.x86 import X86
 from bareflow.layouts.bytecode import ARITH
 
 _NOTHING = frozenset(
@@ -74,7 +80,9 @@ _LIBRARY = frozenset(
 _LIBRARY_NAMES = {"minnum": "fmin", "maxnum": "fmax", "minimumnum": "fmin", "maximumnum": "fmax"}
 _LIBRARY_NAMES |= {"lrint": "lrint", "llrint": "llrint", "lround": "lround"}
 _LIBRARY_NAMES |= {"llround": "llround"} | {name: name for name in _LIBRARY}
-_WIDE = 128
+_NARROW_BITS = frozenset({"fabs", "copysign", "is.fpclass", "fmuladd"})  # need no float in between
+_CONSTRAINED = "experimental.constrained."
+_COMPARES = frozenset({"fcmp", "fcmps"})
 _SATURATING = {"sadd.sat": "sadd", "uadd.sat": "uadd", "ssub.sat": "ssub", "usub.sat": "usub"}
 
 
@@ -90,6 +98,10 @@ def lower_intrinsic(b: Builder, ins: ir.Instruction, name: str) -> list[Ref]:
     operands = [argument.operand for argument in ins.arguments if argument.operand is not None]
     if base in _FIRST:
         return b.leaves(operands[0])
+    if base.startswith(_CONSTRAINED):
+        return _constrained(b, ins, base.removeprefix(_CONSTRAINED), operands)
+    if base not in _NARROW_BITS and any(operand.type.kind in NARROW for operand in operands):
+        return _widened(b, ins, base)
     if base in _LIBRARY_NAMES:
         return [_library(b, ins, _LIBRARY_NAMES[base], operands)]
     if base in _SIMPLE:
@@ -108,6 +120,38 @@ def _base_name(name: str) -> str:
 def _library(b: Builder, ins: ir.Instruction, name: str, operands: list[ir.Operand]) -> Ref:
     arguments = [(operand.type, b.ref(operand)) for operand in operands]
     return b.library(library_name(name, operands[0].type), ins.type, arguments)
+
+
+def _widened(b: Builder, ins: ir.Instruction, base: str) -> list[Ref]:
+    """Compute in float what is asked of _Float16 or __bf16; an fma, which float would round wrongly, in double."""
+    within = DOUBLE if base == "fma" else FLOAT
+
+    def widen(kind: ir.Type) -> ir.Type:
+        if kind.kind == "struct":
+            return replace(kind, members=tuple(widen(member) for member in kind.members))
+        return within if kind.kind in NARROW else kind
+
+    arguments = list(ins.arguments)
+    for number, argument in enumerate(arguments):
+        if argument.operand is not None and argument.type.kind in NARROW:
+            name = f"{ins.name}^{number}"
+            b.values[name] = [convert(b, b.ref(argument.operand), argument.type, within)]
+            arguments[number] = replace(argument, type=within, operand=ir.Local(within, name))
+    made = lower_intrinsic(b, replace(ins, type=widen(ins.type), arguments=tuple(arguments)), base)
+    leaves = [leaf for leaf, _ in leaf_types(ins.type)]
+    return [convert(b, v, within, k) if k.kind in NARROW else v for v, k in zip(made, leaves, strict=True)]
+
+
+def _constrained(b: Builder, ins: ir.Instruction, op: str, operands: list[ir.Operand]) -> list[Ref]:
+    """Lower what clang emits under `#pragma STDC FENV_ACCESS ON`: the interpreter moves no operation anyway."""
+    if op in _PLAIN:
+        plain = ir.Instruction(ins.name, op, ins.type, tuple(operands), source=operands[0].type)
+        if op in _COMPARES:
+            plain.word = next(argument.word for argument in ins.arguments if argument.word)
+        return [_PLAIN[op](b, plain)]
+    callee = ir.Global(ir.PTR, f"llvm.{op}")
+    kept = tuple(argument for argument in ins.arguments if argument.operand is not None)
+    return lower_intrinsic(b, replace(ins, operands=(callee,), arguments=kept), op)
 
 
 def _memory(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
@@ -132,22 +176,10 @@ def _count(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[
     word = _word(ins)
     value = b.ref(operands[0])
     if is_wide(ins.type):
-        if word in {"ctlz", "cttz"} and ins.type.bits == _WIDE:
-            return [b.wide(_zeros(b, word, value), b.const(0))]
-        if word != "ctpop":
-            raise ir.RefusedError(f"{word} of {ins.type}")
-        total = b.op("add64", b.op("ctpop", value), b.op("ctpop", value.next()))
-        return [b.wide(total, b.const(0))]
+        return [wide.count_bits(b, word, value, ins.type.bits)]
     if word == "ctpop":
         return [b.op("ctpop", value)]
     return [b.op(word, value, imm=_narrow(ins.type, word))]
-
-
-def _zeros(b: Builder, word: str, value: Ref) -> Ref:
-    """Zeros at one end of a 128-bit value: those of the half there, and where it is zero, 64 and the other's."""
-    near, far = (value.next(), value) if word == "ctlz" else (value, value.next())
-    beyond = b.op("add64-i", b.op(word, far, imm=64), imm=64)
-    return b.op("select", near, b.op(word, near, imm=64), d=beyond)
 
 
 def _word(ins: ir.Instruction) -> str:
@@ -158,29 +190,33 @@ def _word(ins: ir.Instruction) -> str:
 def _bswap(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     value = b.ref(operands[0])
     if is_wide(ins.type):
-        return [b.wide(b.op("bswap", value.next(), imm=0), b.op("bswap", value, imm=0))]
+        return [wide.swap_bytes(b, value, ins.type.bits)]
     return [b.op("bswap", value, imm=64 - ins.type.bits)]
 
 
 def _funnel(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    bits = _narrow(ins.type, _word(ins))
     high, low, amount = (b.ref(operand) for operand in operands)
+    if is_wide(ins.type):
+        return [wide.funnel(b, _word(ins), high, low, amount, ins.type.bits)]
+    bits = _narrow(ins.type, _word(ins))
     return [b.op(_word(ins), high, low, d=amount, e=bits)]
 
 
 def _overflow(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    kind = ARITH[_word(ins).split(".")[0]]
     word = _word(ins).split(".")[0]
-    if operands[0].type.bits == _WIDE and word[1:] != "mul":
-        return _overflow_wide(b, word, b.ref(operands[0]), b.ref(operands[1]))
+    if is_wide(operands[0].type):
+        return list(wide.overflow(b, word, b.ref(operands[0]), b.ref(operands[1]), operands[0].type.bits))
     bits = _narrow(operands[0].type, "overflow check")
     result = b.reg(2)
-    b.emit("overflow", result, b.ref(operands[0]), b.ref(operands[1]), d=kind, e=bits)
+    b.emit("overflow", result, b.ref(operands[0]), b.ref(operands[1]), d=ARITH[word], e=bits)
     return [result, result.next()]
 
 
 def _saturate(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
-    kind = ARITH[_SATURATING[_word(ins)]]
+    word = _SATURATING[_word(ins)]
+    if is_wide(ins.type):
+        return [wide.saturate(b, word, b.ref(operands[0]), b.ref(operands[1]), ins.type.bits)]
+    kind = ARITH[word]
     bits = _narrow(ins.type, "saturating arithmetic")
     return [b.op("saturate", b.ref(operands[0]), b.ref(operands[1]), d=kind, e=bits)]
 
@@ -238,7 +274,7 @@ def _sqrt(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[R
 
 def _muladd(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     first, second, third = (b.ref(operand) for operand in operands)
-    if is_wide(ins.type):
+    if is_wide(ins.type) or ins.type.kind in NARROW:
         return [float_op(b, "add", ins.type, float_op(b, "mul", ins.type, first, second), third)]
     return [b.op(f"muladd{suffix(ins.type)}", first, second, d=third)]
 
@@ -246,7 +282,29 @@ def _muladd(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list
 def _fpclass(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
     classes = operands[1]
     number = classes.value if isinstance(classes, ir.Constant) else 0
-    return [b.op(f"fpclass{suffix(operands[0].type)}", b.ref(operands[0]), imm=number)]
+    kind, value = operands[0].type, b.ref(operands[0])
+    if kind.kind == "fp128":  # the lower half matters where it is not zero
+        return [b.op("fpclassq", b.op("or", value.next(), b.op("set-ne-i", value, imm=0)), imm=number)]
+    if kind.kind == "bfloat":
+        kind, value = FLOAT, convert(b, value, kind, FLOAT)
+    return [b.op("fpclassh" if kind.kind == "half" else f"fpclass{suffix(kind)}", value, imm=number)]
+
+
+def _ieee_extremum(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    """Lower minimum and maximum, which give a NaN for one, and know -0 from 0: by the bits of what is equal."""
+    kind, greater = ins.type, _word(ins) == "maximum"
+    x, y = (b.ref(operand) for operand in operands)
+    letter = suffix(kind)
+    first = b.op(f"set-olt-{letter}", *((y, x) if greater else (x, y)))
+    equal, unordered = b.op(f"set-oeq-{letter}", x, y), b.op(f"set-uno-{letter}", x, y)
+    nan = float_op(b, "add", kind, x, y)
+
+    def slot(x: Ref, y: Ref, nan: Ref) -> Ref:
+        chosen = b.op("select", equal, b.op("and" if greater else "or", x, y), d=b.op("select", first, x, d=y))
+        return b.op("select", unordered, nan, d=chosen)
+
+    low = slot(x, y, nan)
+    return [b.wide(low, slot(x.next(), y.next(), nan.next())) if is_wide(kind) else low]
 
 
 def _powi(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
@@ -288,16 +346,16 @@ def _rounding(b: Builder, ins: ir.Instruction, _operands: list[ir.Operand]) -> l
     return [b.op("and-i", b.op("lshr", b.const(0b00101101), mode), imm=3)]
 
 
-def _overflow_wide(b: Builder, word: str, left: Ref, right: Ref) -> list[Ref]:
-    result = b.op_wide(f"{word[1:]}128", left, right)
-    if word == "uadd":
-        return [result, b.op("set-ult128", result, left)]
-    if word == "usub":
-        return [result, b.op("set-ult128", left, right)]
-    # The signs tell: a sum's differs from both summands', or operands' differ and the difference's from the first's.
-    first = b.op("xor", left.next(), right.next() if word == "ssub" else result.next())
-    second = b.op("xor", left.next() if word == "ssub" else right.next(), result.next())
-    return [result, b.op("lshr-i", b.op("and", first, second), imm=63)]
+def _here(b: Builder, ins: ir.Instruction, operands: list[ir.Operand]) -> list[Ref]:
+    """Lower frameaddress and returnaddress, of this call only."""
+    level = operands[0]
+    if not isinstance(level, ir.Constant) or level.value:
+        raise ir.RefusedError(f"{_word(ins)} of a caller")
+    return [b.op("frame-address" if _word(ins) == "frameaddress" else "return-address")]
+
+
+def _thread_pointer(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
+    return [b.op("thread", b.const(0))]
 
 
 def _false(b: Builder, _ins: ir.Instruction, _operands: list[ir.Operand]) -> list[Ref]:
@@ -339,6 +397,13 @@ def _ptrmask(b: Builder, _ins: ir.Instruction, operands: list[ir.Operand]) -> li
     return [b.op("and", b.ref(operands[0]), b.ref(operands[1]))]
 
 
+_PLAIN: dict[str, Callable[[Builder, ir.Instruction], Ref]] = {
+    **dict.fromkeys(("fadd", "fsub", "fmul", "fdiv", "frem"), floats.lower_float_binary),
+    **dict.fromkeys(("fptosi", "fptoui"), floats.lower_to_int),
+    **dict.fromkeys(("sitofp", "uitofp"), floats.lower_to_float),
+    **dict.fromkeys(("fpext", "fptrunc"), floats.lower_resize),
+    **dict.fromkeys(_COMPARES, floats.lower_fcmp),
+}
 _Lowering = Callable[[Builder, ir.Instruction, list[ir.Operand]], list[Ref]]
 _SIMPLE: dict[str, _Lowering] = {
     **dict.fromkeys(("memcpy", "memmove", "memset", "memcpy.inline", "memset.inline"), _memory),
@@ -347,6 +412,10 @@ _SIMPLE: dict[str, _Lowering] = {
     **dict.fromkeys((f"{name}.with.overflow" for name in ARITH.members), _overflow),
     **dict.fromkeys(_SATURATING, _saturate),
     **dict.fromkeys(("smax", "smin", "umax", "umin"), _extremum),
+    **dict.fromkeys(("minimum", "maximum"), _ieee_extremum),
+    **dict.fromkeys(("frameaddress", "returnaddress"), _here),
+    **X86,
+    "thread.pointer": _thread_pointer,
     "frexp": _with_memory,
     "modf": _with_memory,
     "sincos": _sincos,

@@ -150,7 +150,7 @@ Operand = Local | Constant | Aggregate | Global | Expression | Unsupported
 
 @dataclass(frozen=True)
 class Argument:
-    """A parameter, or an argument at a call, with what the ABI needs to know."""
+    """A parameter, or an argument at a call, with what the ABI needs to know; `word`: of metadata, the string."""
 
     type: Type
     operand: Operand | None
@@ -158,6 +158,7 @@ class Argument:
     byval: Type | None = None
     align: int = 0
     sret: bool = False
+    word: str = ""
 
 
 @dataclass

@@ -217,11 +217,11 @@ class _Lowering:
             branch.d, branch.e = yes, self.edges[at, 0].counter
             return [branch, Ins("jmp", d=no)]
         if ins.op == "switch":
-            if is_wide(ins.operands[0].type):
-                raise ir.RefusedError("switch on a 128-bit integer")
-            values = (0, *ins.numbers)
+            wide = is_wide(ins.operands[0].type)
+            values = range(len(ins.numbers) + 1) if wide else (0, *ins.numbers)
             cases = [(v, self._target(at, n), self.edges[at, n].counter) for n, v in enumerate(values)]
-            return [Ins("switch", b.ref(ins.operands[0]), d=len(cases) - 1, cases=(cases[0], *sorted(cases[1:])))]
+            value = integers.case_number(b, ins) if wide else b.ref(ins.operands[0])
+            return [Ins("switch", value, d=len(cases) - 1, cases=(cases[0], *sorted(cases[1:])))]
         raise ir.RefusedError(f"instruction {ins.op}")
 
     def _return(self, ins: ir.Instruction) -> Ins:

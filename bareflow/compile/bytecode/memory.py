@@ -42,7 +42,12 @@ def _access(b: Builder, op: str, value: Ref, address: Address, offset: int, size
 
 
 def lower_load(b: Builder, ins: ir.Instruction) -> list[Ref]:
-    """Lower a load, leaf by leaf."""
+    """Lower a load, leaf by leaf; an atomic one of 16 bytes exchanges zero for zero, as compiled code does."""
+    if "atomic" in ins.flags and ins.type.store_size == _SIXTEEN:
+        zero = b.wide(b.const(0), b.const(0))
+        result = b.reg(2)
+        b.emit("cmpxchg128", result, b.ref(ins.operands[0]), zero, d=zero)
+        return [result]
     address = address_of(b, ins.operands[0])
     leaves = leaf_types(ins.type)
     if len(leaves) > 1 or is_wide(leaves[0][0]):
@@ -64,6 +69,9 @@ def lower_load(b: Builder, ins: ir.Instruction) -> list[Ref]:
 def lower_store(b: Builder, ins: ir.Instruction) -> None:
     """Lower a store, leaf by leaf; an atomic one is followed by a fence."""
     value, pointer = ins.operands
+    if "atomic" in ins.flags and value.type.store_size == _SIXTEEN:
+        b.emit("atomicrmw128", b.reg(2), b.ref(pointer), b.ref(value), d=ATOMIC["xchg"])
+        return
     refs = b.leaves(value)
     address = address_of(b, pointer)
     leaves = leaf_types(value.type)
@@ -140,11 +148,21 @@ def _atomic_size(kind: ir.Type) -> int:
     return kind.store_size
 
 
+_SIXTEEN = 16
+_NARROW_ONLY = frozenset({"fadd", "fsub", "fmax", "fmin", "uinc_wrap", "udec_wrap", "usub_cond", "usub_sat"})
+
+
 def lower_rmw(b: Builder, ins: ir.Instruction) -> Ref:
     """Lower an atomicrmw."""
     if ins.word not in ATOMIC.members:
         raise ir.RefusedError(f"atomicrmw {ins.word}")
     pointer, value = (b.ref(operand) for operand in ins.operands)
+    if ins.type.store_size == _SIXTEEN and ins.word not in _NARROW_ONLY:
+        result = b.reg(2)
+        b.emit("atomicrmw128", result, pointer, value, d=ATOMIC[ins.word])
+        return result
+    if ins.word[0] == "f" and ins.type.kind not in {"float", "double"}:
+        raise ir.RefusedError(f"atomicrmw {ins.word} of {ins.type}")
     return b.op("atomicrmw", pointer, value, d=ATOMIC[ins.word], e=_atomic_size(ins.type))
 
 
@@ -152,5 +170,8 @@ def lower_cmpxchg(b: Builder, ins: ir.Instruction) -> list[Ref]:
     """Lower a cmpxchg; its results are the old value and a flag."""
     pointer, expected, desired = (b.ref(operand) for operand in ins.operands)
     result = b.reg(2)
+    if ins.source.store_size == _SIXTEEN:
+        b.emit("cmpxchg128", result, pointer, expected, d=desired)
+        return [result, b.op("set-eq128", result, expected)]
     b.emit("cmpxchg", result, pointer, expected, d=desired, e=_atomic_size(ins.source))
     return [result, result.next()]

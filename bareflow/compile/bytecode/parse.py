@@ -224,7 +224,8 @@ def _instruction(function: ir.Function, text: str, named: dict[str, ir.Type]) ->
         cursor.expect("=")
     flags: set[str] = set()
     while cursor.next in {"tail", "musttail", "notail"}:
-        cursor.take()
+        if cursor.take() == "musttail":
+            function.refused = function.refused or "tail call that must not take a frame"
     op = cursor.take()
     while cursor.next in _FLAGS:
         flags.add(cursor.take())

@@ -29,6 +29,8 @@ _WORD_TYPES = {
     )
 }
 _NO_VALUE = {"null", "undef", "poison", "zeroinitializer", "none"}
+_BITS = {"x86_fp80": "0xK", "fp128": "0xL", "half": "0xH", "bfloat": "0xR"}  # how literals of those types begin
+_LOW = (1 << 64) - 1
 _ESCAPE = re.compile(r"\\([0-9A-Fa-f]{2})")
 
 
@@ -236,18 +238,23 @@ class Cursor:
         if words & {"inreg", "nest", "swiftself", "inalloca", "preallocated"}:
             raise ir.RefusedError(f"parameter attribute {min(words)}")
         operand: ir.Operand | None = None
+        word = ""
         if kind.kind == "metadata":
-            self._skip_metadata()
+            word = self._metadata()
         elif self.next not in {",", ")"}:
             operand = self.value(kind)
         elif named:
             raise ir.RefusedError("syntax: argument without a value")
-        return ir.Argument(kind, operand, "signext" in words, byval, align, "sret" in words)
+        return ir.Argument(kind, operand, "signext" in words, byval, align, "sret" in words, word)
 
-    def _skip_metadata(self) -> None:
+    def _metadata(self) -> str:
+        """Skip metadata; return it where it is a string."""
+        found = ""
         while self.next not in {",", ")", ""}:
-            self.take()
+            word = self.take()
+            found = word.strip('"') if word[0] == '"' else found
             self.skip_group()
+        return found
 
 
 _ATTRIBUTES = frozenset(
@@ -319,8 +326,9 @@ def _scalar_bits(kind: ir.Type, word: str) -> int | None:
         return int(word == "true")
     if kind.kind == "int" and word.lstrip("-").isdigit():
         return int(word) & ((1 << kind.bits) - 1)
-    if kind.kind == "x86_fp80" and word.startswith("0xK"):  # sign and exponent, then the significand
-        return int(word[3:], 16)
+    if _BITS.get(kind.kind) == word[:3]:
+        bits = int(word[3:], 16)  # of a long double: sign and exponent, then the significand
+        return bits >> 64 | (bits & _LOW) << 64 if kind.kind == "fp128" else bits  # of fp128 the low half comes first
     if kind.kind in {"float", "double"} and word[0] in "-0123456789f":
         return float_bits(kind.kind, word)
     return None

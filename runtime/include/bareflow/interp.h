@@ -12,13 +12,13 @@
 #define INTERP_REGS_XMM 48
 #define INTERP_REGS_STACK 176
 #define INTERP_REGS_RESULT 184
-#define INTERP_REGS_SIZEOF 256
+#define INTERP_REGS_SIZEOF 272
 #define INTERP_OUT_GPR 8
 #define INTERP_OUT_XMM 56
-#define INTERP_OUT_VECTORS 120
-#define INTERP_OUT_STACK_WORDS 128
-#define INTERP_OUT_STACK 136
-#define INTERP_OUT_RESULT 144
+#define INTERP_OUT_VECTORS 184
+#define INTERP_OUT_STACK_WORDS 192
+#define INTERP_OUT_STACK 200
+#define INTERP_OUT_RESULT 208
 #define INTERP_TWICE_BACK 0
 #define INTERP_TWICE_SAVED 8 /* rsp rbx rbp r12 r13 r14 r15 */
 #define INTERP_TWICE_TARGET 64
@@ -27,8 +27,8 @@
 #define INTERP_TWICE_CAME 96
 /* Within a result. */
 #define INTERP_RESULT_XMM 16
-#define INTERP_RESULT_X87 32
-#define INTERP_RESULT_X87S 64
+#define INTERP_RESULT_X87 48
+#define INTERP_RESULT_X87S 80
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -37,7 +37,7 @@
 /* Result registers: rax rdx xmm0 xmm1, then st(0) and st(1), of which `x87s` are in use. */
 struct interp_result {
     uint64_t gpr[2];
-    uint64_t xmm[2];
+    uint64_t xmm[2][2];
     uint64_t x87[4];
     uint64_t x87s;
 };
@@ -54,7 +54,7 @@ struct interp_regs {
 struct interp_out {
     uint64_t target;
     uint64_t gpr[6];
-    uint64_t xmm[8];
+    uint64_t xmm[8][2];
     uint64_t vectors;
     uint64_t stack_words;
     const uint64_t *stack;

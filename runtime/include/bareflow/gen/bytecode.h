@@ -5,7 +5,7 @@
 #define BAREFLOW_GEN_BYTECODE_H
 
 /* of opcodes and tables */
-#define BYTECODE_VERSION 2
+#define BYTECODE_VERSION 3
 /* a symbol that is no interpreted function */
 #define BYTECODE_NATIVE 0xffffffff
 /* entries in a value table */
@@ -199,95 +199,101 @@
 #define OP_DTOS 178 /* a = dtos(b) */
 #define OP_FTOU 179 /* a = ftou(b) */
 #define OP_DTOU 180 /* a = dtou(b) */
-#define OP_FPCLASSF 181 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
-#define OP_FPCLASSD 182 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
-#define OP_ADDX 183 /* a = b addx c, as long double */
-#define OP_SUBX 184 /* a = b subx c, as long double */
-#define OP_MULX 185 /* a = b mulx c, as long double */
-#define OP_DIVX 186 /* a = b divx c, as long double */
-#define OP_SQRTX 187 /* a = sqrtx(b) */
-#define OP_FTOX 188 /* a = ftox(b) */
-#define OP_DTOX 189 /* a = dtox(b) */
-#define OP_STOX 190 /* a = stox(b) */
-#define OP_UTOX 191 /* a = utox(b) */
-#define OP_XTOF 192 /* a = xtof(b) */
-#define OP_XTOD 193 /* a = xtod(b) */
-#define OP_XTOS 194 /* a = xtos(b) */
-#define OP_XTOU 195 /* a = xtou(b) */
-#define OP_SET_OEQ_X 196 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_OLT_X 197 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_OLE_X 198 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_ONE_X 199 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_ORD_X 200 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_UEQ_X 201 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_ULT_X 202 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_ULE_X 203 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_UNE_X 204 /* a = 1 if the comparison of b, c holds */
-#define OP_SET_UNO_X 205 /* a = 1 if the comparison of b, c holds */
-#define OP_FPCLASSX 206 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
-#define OP_CTPOP 207 /* a = bits set in b */
-#define OP_CTLZ 208 /* a = ctlz of the low immediate bits of b */
-#define OP_CTTZ 209 /* a = cttz of the low immediate bits of b */
-#define OP_BITREVERSE 210 /* a = bitreverse of the low immediate bits of b */
-#define OP_BSWAP 211 /* a = b with bytes swapped, shifted right by immediate */
-#define OP_FSHL 212 /* a = fshl(b, c, amount d) of e bits */
-#define OP_FSHR 213 /* a = fshr(b, c, amount d) of e bits */
-#define OP_OVERFLOW 214 /* a = result, a + 1 = overflow flag; d: ARITH_…, e: bits */
-#define OP_SATURATE 215 /* a = saturated result; d: ARITH_…, e: bits */
-#define OP_LOAD8 216 /* a = memory at b + immediate */
-#define OP_LOAD16 217 /* a = memory at b + immediate */
-#define OP_LOAD32 218 /* a = memory at b + immediate */
-#define OP_LOAD64 219 /* a = memory at b + immediate */
-#define OP_LOAD8_X 220 /* a = memory at b + c * d + signed e */
-#define OP_LOAD16_X 221 /* a = memory at b + c * d + signed e */
-#define OP_LOAD32_X 222 /* a = memory at b + c * d + signed e */
-#define OP_LOAD64_X 223 /* a = memory at b + c * d + signed e */
-#define OP_LOAD8_W 224 /* the same with c a signed 32-bit index */
-#define OP_LOAD16_W 225 /* the same with c a signed 32-bit index */
-#define OP_LOAD32_W 226 /* the same with c a signed 32-bit index */
-#define OP_LOAD64_W 227 /* the same with c a signed 32-bit index */
-#define OP_LOAD_N 228 /* a = c bytes of memory at b + immediate */
-#define OP_STORE8 229 /* memory at b + immediate = a */
-#define OP_STORE16 230 /* memory at b + immediate = a */
-#define OP_STORE32 231 /* memory at b + immediate = a */
-#define OP_STORE64 232 /* memory at b + immediate = a */
-#define OP_STORE8_X 233 /* memory at b + c * d + signed e = a */
-#define OP_STORE16_X 234 /* memory at b + c * d + signed e = a */
-#define OP_STORE32_X 235 /* memory at b + c * d + signed e = a */
-#define OP_STORE64_X 236 /* memory at b + c * d + signed e = a */
-#define OP_STORE8_W 237 /* the same with c a signed 32-bit index */
-#define OP_STORE16_W 238 /* the same with c a signed 32-bit index */
-#define OP_STORE32_W 239 /* the same with c a signed 32-bit index */
-#define OP_STORE64_W 240 /* the same with c a signed 32-bit index */
-#define OP_STORE_N 241 /* c bytes of memory at b + immediate = a */
-#define OP_LEA_X 242 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
-#define OP_LEA_W 243 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
-#define OP_MEMCPY 244 /* memcpy(a, b, c bytes) */
-#define OP_MEMMOVE 245 /* memmove(a, b, c bytes) */
-#define OP_MEMSET 246 /* memset(a, b, c bytes) */
-#define OP_MEMCPY_I 247 /* copy immediate bytes from b to a */
-#define OP_ALLOCA 248 /* a = b fresh bytes, aligned to immediate, until this call returns */
-#define OP_STACKSAVE 249 /* a = mark of the dynamic memory */
-#define OP_STACKRESTORE 250 /* give back the dynamic memory taken since mark a */
-#define OP_ATOMICRMW 251 /* a = old memory at b; memory = old ATOMIC d c; e bytes */
-#define OP_CMPXCHG 252 /* a, a + 1 = old memory at b, whether it was c and became d; e bytes */
-#define OP_FENCE 253 /* full memory barrier */
-#define OP_JMP 254 /* go to d */
-#define OP_BACK 255 /* count a back edge of the function, go to d */
-#define OP_BACK_E 256 /* the same, and count edge e */
-#define OP_BR_NZ 257 /* if a is not zero: count edge e, go to d; else count edge e ^ 1 */
-#define OP_BR_Z 258 /* if a is zero: count edge e, go to d; else count edge e ^ 1 */
-#define OP_SWITCH 259 /* d cases follow, after the default, as bytecode_case; sorted by value */
-#define OP_RET 260 /* return nothing */
-#define OP_RET1 261 /* return slot a */
-#define OP_RET_N 262 /* return b slots, listed in the words that follow */
-#define OP_TRAP 263 /* stop: unreachable code was reached */
-#define OP_CALL 264 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
-#define OP_CALL_R 265 /* the same for the address in c */
-#define OP_SETJMP 266 /* a = call of symbol d, setjmp, with b argument slots in the words that follow; it may return again */
-#define OP_VA_START 267 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
-#define OP_TSC 268 /* a = time stamp counter */
-#define OP_THREAD 269 /* a = thread pointer plus b, a thread-local symbol's distance to it */
+#define OP_FPCLASSF 181 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half */
+#define OP_FPCLASSD 182 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half */
+#define OP_FPCLASSH 183 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half */
+#define OP_FPCLASSQ 184 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half */
+#define OP_ADDX 185 /* a = b addx c, as long double */
+#define OP_SUBX 186 /* a = b subx c, as long double */
+#define OP_MULX 187 /* a = b mulx c, as long double */
+#define OP_DIVX 188 /* a = b divx c, as long double */
+#define OP_SQRTX 189 /* a = sqrtx(b) */
+#define OP_FTOX 190 /* a = ftox(b) */
+#define OP_DTOX 191 /* a = dtox(b) */
+#define OP_STOX 192 /* a = stox(b) */
+#define OP_UTOX 193 /* a = utox(b) */
+#define OP_XTOF 194 /* a = xtof(b) */
+#define OP_XTOD 195 /* a = xtod(b) */
+#define OP_XTOS 196 /* a = xtos(b) */
+#define OP_XTOU 197 /* a = xtou(b) */
+#define OP_SET_OEQ_X 198 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLT_X 199 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_OLE_X 200 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ONE_X 201 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ORD_X 202 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UEQ_X 203 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULT_X 204 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_ULE_X 205 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNE_X 206 /* a = 1 if the comparison of b, c holds */
+#define OP_SET_UNO_X 207 /* a = 1 if the comparison of b, c holds */
+#define OP_FPCLASSX 208 /* a = 1 if b is of a class in the immediate, as llvm.is.fpclass */
+#define OP_CTPOP 209 /* a = bits set in b */
+#define OP_CTLZ 210 /* a = ctlz of the low immediate bits of b */
+#define OP_CTTZ 211 /* a = cttz of the low immediate bits of b */
+#define OP_BITREVERSE 212 /* a = bitreverse of the low immediate bits of b */
+#define OP_BSWAP 213 /* a = b with bytes swapped, shifted right by immediate */
+#define OP_FSHL 214 /* a = fshl(b, c, amount d) of e bits */
+#define OP_FSHR 215 /* a = fshr(b, c, amount d) of e bits */
+#define OP_OVERFLOW 216 /* a = result, a + 1 = overflow flag; d: ARITH_…, e: bits */
+#define OP_SATURATE 217 /* a = saturated result; d: ARITH_…, e: bits */
+#define OP_LOAD8 218 /* a = memory at b + immediate */
+#define OP_LOAD16 219 /* a = memory at b + immediate */
+#define OP_LOAD32 220 /* a = memory at b + immediate */
+#define OP_LOAD64 221 /* a = memory at b + immediate */
+#define OP_LOAD8_X 222 /* a = memory at b + c * d + signed e */
+#define OP_LOAD16_X 223 /* a = memory at b + c * d + signed e */
+#define OP_LOAD32_X 224 /* a = memory at b + c * d + signed e */
+#define OP_LOAD64_X 225 /* a = memory at b + c * d + signed e */
+#define OP_LOAD8_W 226 /* the same with c a signed 32-bit index */
+#define OP_LOAD16_W 227 /* the same with c a signed 32-bit index */
+#define OP_LOAD32_W 228 /* the same with c a signed 32-bit index */
+#define OP_LOAD64_W 229 /* the same with c a signed 32-bit index */
+#define OP_LOAD_N 230 /* a = c bytes of memory at b + immediate */
+#define OP_STORE8 231 /* memory at b + immediate = a */
+#define OP_STORE16 232 /* memory at b + immediate = a */
+#define OP_STORE32 233 /* memory at b + immediate = a */
+#define OP_STORE64 234 /* memory at b + immediate = a */
+#define OP_STORE8_X 235 /* memory at b + c * d + signed e = a */
+#define OP_STORE16_X 236 /* memory at b + c * d + signed e = a */
+#define OP_STORE32_X 237 /* memory at b + c * d + signed e = a */
+#define OP_STORE64_X 238 /* memory at b + c * d + signed e = a */
+#define OP_STORE8_W 239 /* the same with c a signed 32-bit index */
+#define OP_STORE16_W 240 /* the same with c a signed 32-bit index */
+#define OP_STORE32_W 241 /* the same with c a signed 32-bit index */
+#define OP_STORE64_W 242 /* the same with c a signed 32-bit index */
+#define OP_STORE_N 243 /* c bytes of memory at b + immediate = a */
+#define OP_LEA_X 244 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_LEA_W 245 /* a = b + c * d + signed e; -w: c is a signed 32-bit index */
+#define OP_MEMCPY 246 /* memcpy(a, b, c bytes) */
+#define OP_MEMMOVE 247 /* memmove(a, b, c bytes) */
+#define OP_MEMSET 248 /* memset(a, b, c bytes) */
+#define OP_MEMCPY_I 249 /* copy immediate bytes from b to a */
+#define OP_ALLOCA 250 /* a = b fresh bytes, aligned to immediate, until this call returns */
+#define OP_STACKSAVE 251 /* a = mark of the dynamic memory */
+#define OP_STACKRESTORE 252 /* give back the dynamic memory taken since mark a */
+#define OP_ATOMICRMW 253 /* a = old memory at b; memory = old ATOMIC d c; e bytes */
+#define OP_CMPXCHG 254 /* a, a + 1 = old memory at b, whether it was c and became d; e bytes */
+#define OP_ATOMICRMW128 255 /* the same with 16 bytes */
+#define OP_CMPXCHG128 256 /* a = old memory at b; where it was c it becomes d; 16 bytes */
+#define OP_FENCE 257 /* full memory barrier */
+#define OP_JMP 258 /* go to d */
+#define OP_BACK 259 /* count a back edge of the function, go to d */
+#define OP_BACK_E 260 /* the same, and count edge e */
+#define OP_BR_NZ 261 /* if a is not zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_BR_Z 262 /* if a is zero: count edge e, go to d; else count edge e ^ 1 */
+#define OP_SWITCH 263 /* d cases follow, after the default, as bytecode_case; sorted by value */
+#define OP_RET 264 /* return nothing */
+#define OP_RET1 265 /* return slot a */
+#define OP_RET_N 266 /* return b slots, listed in the words that follow */
+#define OP_TRAP 267 /* stop: unreachable code was reached */
+#define OP_CALL 268 /* a.. = call of symbol d with b argument slots, listed in the words that follow; e: signature */
+#define OP_CALL_R 269 /* the same for the address in c */
+#define OP_SETJMP 270 /* a = call of symbol d, setjmp, with b argument slots in the words that follow; it may return again */
+#define OP_VA_START 271 /* va_list at a; d: gp_offset | fp_offset << 16, e: bytes of named stack arguments */
+#define OP_TSC 272 /* a = time stamp counter */
+#define OP_FRAME_ADDRESS 273 /* a = an address in the interpreter's frame of this call */
+#define OP_RETURN_ADDRESS 274 /* a = where this call came from: native code, or the interpreter */
+#define OP_THREAD 275 /* a = thread pointer plus b, a thread-local symbol's distance to it */
 
 /* Which operation may overflow or saturate. */
 #define ARITH_SADD 0 /* signed addition */
@@ -309,6 +315,14 @@
 #define ATOMIC_MIN 8 /* min, as LLVM's atomicrmw */
 #define ATOMIC_UMAX 9 /* umax, as LLVM's atomicrmw */
 #define ATOMIC_UMIN 10 /* umin, as LLVM's atomicrmw */
+#define ATOMIC_FADD 11 /* fadd, as LLVM's atomicrmw */
+#define ATOMIC_FSUB 12 /* fsub, as LLVM's atomicrmw */
+#define ATOMIC_FMAX 13 /* fmax, as LLVM's atomicrmw */
+#define ATOMIC_FMIN 14 /* fmin, as LLVM's atomicrmw */
+#define ATOMIC_UINC_WRAP 15 /* uinc_wrap, as LLVM's atomicrmw */
+#define ATOMIC_UDEC_WRAP 16 /* udec_wrap, as LLVM's atomicrmw */
+#define ATOMIC_USUB_COND 17 /* usub_cond, as LLVM's atomicrmw */
+#define ATOMIC_USUB_SAT 18 /* usub_sat, as LLVM's atomicrmw */
 
 /* Where the System V AMD64 ABI passes one slot of an argument or result. */
 #define PLACE_GPR 0 /* general register number `index`: rdi rsi rdx rcx r8 r9, or rax rdx for results */
@@ -316,6 +330,7 @@
 #define PLACE_STACK 2 /* the stack, `index` 8-byte words above the return address */
 #define PLACE_BYVAL 3 /* `size` bytes are copied there; the slot holds their address */
 #define PLACE_X87 4 /* results only: words 0 and 1 of `index` are st(0), 2 and 3 are st(1) */
+#define PLACE_XMM_HIGH 5 /* the upper half of vector register number `index` */
 
 /* One instruction, or 16 bytes of what follows one. */
 #define BYTECODE_INSTRUCTION_OP_OFFSET 0
