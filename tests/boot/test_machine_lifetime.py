@@ -79,8 +79,9 @@ def test_a_machine_that_does_not_answer_is_killed(player):
 def test_no_machine_outlives_a_killed_parent(player, number: signal.Signals):
     image = player(ENDLESS)
     program = (
-        "import asyncio\nfrom pathlib import Path\nfrom bareflow.machine.spec import MachineSpec\n"
+        "import asyncio, signal\nfrom pathlib import Path\nfrom bareflow.machine.spec import MachineSpec\n"
         "from bareflow.machine.qemu import QemuMachine\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job inherits it ignored
         "async def main():\n"
         f"    async with QemuMachine(MachineSpec(Path({str(image)!r})), 'tcg', 'max') as machine:\n"
         "        await machine.resume()\n"

@@ -48,9 +48,12 @@ def grow(workload: Path, arguments, folder: Path, *flags: str) -> dict[str, obje
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda one: one.name)
-@pytest.mark.parametrize("way", ["native", "guest"])
-def test_a_library_grows_converges_freezes_and_says_what_linux_says(workloads, library, way, tmp_path):
+# In a machine each of them; as a process, which is the same growth but for the wire, the two that are done sooner.
+WAYS = [("guest", one) for one in LIBRARIES] + [("native", one) for one in LIBRARIES if one.name != "lua"]
+
+
+@pytest.mark.parametrize(("way", "library"), WAYS, ids=[f"{way}-{one.name}" for way, one in WAYS])
+def test_a_library_grows_converges_freezes_and_says_what_linux_says(workloads, way, library, tmp_path):
     native = way == "native"
     arguments = library.arguments if native else library.guest
     reference = expected(workloads[library.name], arguments, tmp_path)
