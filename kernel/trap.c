@@ -27,12 +27,24 @@ static const char *name_of(const struct frame *frame, uint64_t address) {
     return frame->error & FAULT_FETCH ? "execution of data" : "write to read-only memory";
 }
 
-/* Words that cannot be read are sent as zero: after a stack overflow those nearest to rsp. */
+/* Puts words of the stack behind the record; false: none of them can be read. Those that cannot are zero:
+ * after a stack overflow the nearest to rsp. */
+static bool trap_words(uint64_t at) {
+    bool any = false;
+    for (unsigned i = 0; i < TRAP_STACK_WORDS; i++) {
+        const uint64_t physical = space_physical(at + 8 * i);
+        wire_payload->trap.words[i] = physical ? *(uint64_t *)direct(physical) : 0;
+        any |= physical;
+    }
+    return any;
+}
+
 static void trap_send(const struct frame *frame, uint64_t address) {
     struct trap_record *const record = &wire_payload->trap.record;
     console_flush();
     record->vector = (uint32_t)frame->vector;
     record->stack_words = TRAP_STACK_WORDS;
+    record->reserved = 0;
     record->error_code = frame->error;
     record->rip = frame->rip;
     record->rflags = frame->rflags;
@@ -40,11 +52,12 @@ static void trap_send(const struct frame *frame, uint64_t address) {
     record->cr3 = read_cr3();
     memcpy(record->registers, frame, sizeof record->registers);
     record->registers[4] = frame->rsp;
-    for (unsigned i = 0; i < TRAP_STACK_WORDS; i++) {
-        const uint64_t physical = space_physical((frame->rsp & -8ull) + 8 * i);
-        wire_payload->trap.words[i] = physical ? *(uint64_t *)direct(physical) : 0;
+    for (unsigned first = 0; first < TRAP_STACK_FRAMES * TRAP_STACK_WORDS; first += TRAP_STACK_WORDS) {
+        if (!trap_words((frame->rsp & -8ull) + 8 * first) && first)
+            break; /* above the stack */
+        record->stack_first = first;
+        wire_send(FRAME_TRAP, sizeof wire_payload->trap);
     }
-    wire_send(FRAME_TRAP, sizeof wire_payload->trap);
 }
 
 /* A trap while one is reported must not be reported again. */

@@ -27,7 +27,7 @@ FRAME_TYPE = Enumeration(
         "dropped": (5, "message dropped_record: records that did not fit the sender's buffer"),
         "text": (16, "text_mark, then the console's bytes from there; without any: the text ends there"),
         "final": (17, "final_record: the last frame of a guest"),
-        "trap": (18, "trap_record, then the stack's words"),
+        "trap": (18, "trap_record, then words of the stack; one or several frames"),
         "text-mark": (19, "text_mark: which console bytes are not the workload's standard output"),
         "started": (20, "started_record: the workload's first instruction is next"),
     },
@@ -104,10 +104,13 @@ FINAL_RECORD = Record(
 
 TRAP_RECORD = Record(
     "trap_record",
-    "A CPU exception that nobody handled. `stack_words` 64-bit words from rsp upwards follow.",
+    "A CPU exception that nobody handled. `stack_words` 64-bit words of the stack follow. More words come in frames "
+    "that differ in `stack_first` alone.",
     (
         Field("vector", "u32", "exception number"),
         Field("stack_words", "u32", "how many words follow"),
+        Field("stack_first", "u32", "words from rsp up to the first of them"),
+        Field("reserved", "u32", "zero"),
         Field("error_code", "u64", "as pushed by the CPU"),
         Field("rip", "u64", "instruction"),
         Field("rflags", "u64", "flags"),
@@ -147,7 +150,8 @@ WIRE = Layout(
         Constant("WIRE_MIN_SEGMENT", WIRE_MIN_SEGMENT, "bytes of payload in a data frame on the worst line"),
         Constant("WIRE_FIRST_OFFSET", WIRE_FIRST_OFFSET, "stream offset of a session's first byte"),
         Constant("HELLO_ASK", HELLO_ASK, "the other side is to answer with a hello"),
-        Constant("TRAP_STACK_WORDS", 96, "stack words sent with a trap"),
+        Constant("TRAP_STACK_WORDS", 96, "stack words in a trap's frame"),
+        Constant("TRAP_STACK_FRAMES", 16, "most frames of a trap: 1.3 s at 115200 baud"),
         Constant("CONSOLE_MARK", 0x000200, "three bytes 00 02 00 that the kernel writes to the console first"),
     ),
     enumerations=(FRAME_TYPE, TEXT_STREAM),

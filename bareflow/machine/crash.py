@@ -139,14 +139,23 @@ class TrapReport:
         }
 
 
-def decode_trap(payload: bytes) -> TrapReport | None:
-    """Decode a trap frame's payload; none for one that is too short."""
+def decode_trap(payload: bytes, before: TrapReport | None = None) -> TrapReport | None:
+    """Decode a trap frame's payload; `before` is what the frames before it have told.
+
+    Returns:
+        the report with this frame's words of the stack; `before` where they do not follow those that it has.
+    """
     if len(payload) < TRAP_RECORD.size:
-        return None
+        return before
     record = TRAP_RECORD.decode(payload)
+    words = words_from(payload[TRAP_RECORD.size :])[: record["stack_words"]]
+    if before is not None:
+        if record["stack_first"] != len(before.stack.words):
+            return before
+        return replace(before, stack=StackWords(before.stack.base, (*before.stack.words, *words)))
     registers = dict(zip(GENERAL, record["registers"], strict=True))
     registers |= {name: record[name] for name in ("rip", "rflags", "cr2", "cr3")}
-    words = words_from(payload[TRAP_RECORD.size :])[: record["stack_words"]]
+    words = words if record["stack_first"] == 0 else ()  # the first frame was lost
     return TrapReport(record["vector"], record["error_code"], registers, StackWords(registers["rsp"] & -8, words))
 
 

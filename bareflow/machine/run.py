@@ -42,7 +42,7 @@ class Kernel:
         if frame.type == FRAME_TYPE["text-mark"]:
             self.console.mark(frame.payload)
         elif frame.type == FRAME_TYPE["trap"]:
-            self.trap = self.trap or decode_trap(frame.payload)
+            self.trap = decode_trap(frame.payload, self.trap)
         elif frame.type == FRAME_TYPE["started"] and len(frame.payload) >= STARTED_RECORD.size:
             self.started, self.started_ms = STARTED_RECORD.decode(frame.payload), now_ms
         elif frame.type == FRAME_TYPE["final"] and len(frame.payload) >= FINAL_RECORD.size:

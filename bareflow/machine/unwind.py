@@ -22,6 +22,7 @@ from elftools.elf.elffile import ELFFile
 from bareflow.machine.codemap import CodeMap
 
 MAX_FRAMES = 64
+SCAN_WORDS = 256  # looked through where no table tells
 # DWARF register numbers, System V ABI AMD64 supplement, figure 3.36.
 # fmt: off
 DWARF_REGISTERS = (
@@ -160,9 +161,10 @@ def _caller(
 
 
 def scan(stack: StackWords, start: int, code: CodeMap) -> Iterator[RawFrame]:
-    """Every word from `start` upwards that could be a return address."""
-    for index, word in enumerate(stack.words):
-        if stack.base + 8 * index >= start and follows_call(code, word):
+    """Every word from `start` upwards, of a limited number, that could be a return address."""
+    first = max(0, -(-(start - stack.base) // 8))
+    for word in stack.words[first : first + SCAN_WORDS]:
+        if follows_call(code, word):
             yield RawFrame(word, certain=False)
 
 

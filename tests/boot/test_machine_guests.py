@@ -86,6 +86,12 @@ def test_a_backtrace_names_every_caller_for_certain(mode):
     assert all(frame.certain for frame in trap.frames)
 
 
+def test_a_backtrace_of_many_large_frames_reaches_the_outermost(mode):
+    frames = mode("down", "30").trap.frames
+    assert functions(frames)[:33] == ["divide", *["down"] * 31, "libc_start_main_stage2"]  # main ends by a jump
+    assert all(frame.certain for frame in frames)
+
+
 @pytest.mark.parametrize(("name", "signal"), [("abort", "SIGABRT"), ("kill", "SIGTERM")])
 def test_a_fatal_signal_is_named(mode, name: str, signal: str):
     result = mode(name)

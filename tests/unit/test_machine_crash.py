@@ -70,6 +70,20 @@ def test_words_beyond_what_came_are_not_made_up():
     assert len(report.stack.words) == 3
 
 
+def test_the_stack_of_several_frames_is_put_together():
+    first = trap(6, words=(1, 2, 3))
+
+    def more(at, *words):
+        record = TRAP_RECORD.encode(vector=6, stack_words=len(words), stack_first=at)
+        return record + struct.pack(f"<{len(words)}Q", *words)
+
+    both = decode_trap(more(3, 4, 5), first)
+    assert (both.stack.base, both.stack.words) == (first.stack.base, (1, 2, 3, 4, 5))
+    assert decode_trap(more(6, 9), first) == first, "one was lost"
+    assert decode_trap(b"", first) == first
+    assert decode_trap(more(96, 9)).stack.words == (), "the first was lost"
+
+
 def test_a_call_into_nowhere_is_attributed_to_its_caller():
     # main at 0x400000: `call *%rax` (ff d0) at +4, so the return address is +6
     code = CodeMap(

@@ -30,6 +30,13 @@ __attribute__((noinline)) static int deeper(int x) {
     return got + room[x & 255];
 }
 
+/* Far more of the stack than one frame of the wire holds. */
+__attribute__((noinline)) static int down(int levels) {
+    volatile char room[256] = {(char)levels};
+    int got = levels ? down(levels - 1) : divide(levels);
+    return got + room[levels & 255];
+}
+
 static void call(uintptr_t address) {
     void (*function)(void) = (void (*)(void))address;
     __asm__("" : "+r"(function));
@@ -82,6 +89,8 @@ int main(int argc, char **argv) {
         return atoi(argv[2]);
     if (!strcmp(mode, "divide"))
         return through(argc);
+    if (!strcmp(mode, "down"))
+        return down(atoi(argv[2]));
     if (!strcmp(mode, "invalid"))
         __asm__ volatile("ud2");
     if (!strcmp(mode, "null"))

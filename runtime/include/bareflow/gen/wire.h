@@ -14,8 +14,10 @@
 #define WIRE_FIRST_OFFSET 1
 /* the other side is to answer with a hello */
 #define HELLO_ASK 1
-/* stack words sent with a trap */
+/* stack words in a trap's frame */
 #define TRAP_STACK_WORDS 96
+/* most frames of a trap: 1.3 s at 115200 baud */
+#define TRAP_STACK_FRAMES 16
 /* three bytes 00 02 00 that the kernel writes to the console first */
 #define CONSOLE_MARK 512
 
@@ -27,7 +29,7 @@
 #define FRAME_DROPPED 5 /* message dropped_record: records that did not fit the sender's buffer */
 #define FRAME_TEXT 16 /* text_mark, then the console's bytes from there; without any: the text ends there */
 #define FRAME_FINAL 17 /* final_record: the last frame of a guest */
-#define FRAME_TRAP 18 /* trap_record, then the stack's words */
+#define FRAME_TRAP 18 /* trap_record, then words of the stack; one or several frames */
 #define FRAME_TEXT_MARK 19 /* text_mark: which console bytes are not the workload's standard output */
 #define FRAME_STARTED 20 /* started_record: the workload's first instruction is next */
 
@@ -75,16 +77,18 @@
 #define FINAL_RECORD_DROPPED_OFFSET 96
 #define FINAL_RECORD_SIZEOF 104
 
-/* A CPU exception that nobody handled. `stack_words` 64-bit words from rsp upwards follow. */
+/* A CPU exception that nobody handled. `stack_words` 64-bit words of the stack follow. More words come in frames that differ in `stack_first` alone. */
 #define TRAP_RECORD_VECTOR_OFFSET 0
 #define TRAP_RECORD_STACK_WORDS_OFFSET 4
-#define TRAP_RECORD_ERROR_CODE_OFFSET 8
-#define TRAP_RECORD_RIP_OFFSET 16
-#define TRAP_RECORD_RFLAGS_OFFSET 24
-#define TRAP_RECORD_CR2_OFFSET 32
-#define TRAP_RECORD_CR3_OFFSET 40
-#define TRAP_RECORD_REGISTERS_OFFSET 48
-#define TRAP_RECORD_SIZEOF 176
+#define TRAP_RECORD_STACK_FIRST_OFFSET 8
+#define TRAP_RECORD_RESERVED_OFFSET 12
+#define TRAP_RECORD_ERROR_CODE_OFFSET 16
+#define TRAP_RECORD_RIP_OFFSET 24
+#define TRAP_RECORD_RFLAGS_OFFSET 32
+#define TRAP_RECORD_CR2_OFFSET 40
+#define TRAP_RECORD_CR3_OFFSET 48
+#define TRAP_RECORD_REGISTERS_OFFSET 56
+#define TRAP_RECORD_SIZEOF 184
 
 /* Both streams reach the console in order; this tells a host which bytes were not standard output. */
 #define TEXT_MARK_OFFSET_OFFSET 0
@@ -173,6 +177,8 @@ _Static_assert(sizeof(struct final_record) == FINAL_RECORD_SIZEOF, "final_record
 struct trap_record {
     uint32_t vector; /* exception number */
     uint32_t stack_words; /* how many words follow */
+    uint32_t stack_first; /* words from rsp up to the first of them */
+    uint32_t reserved; /* zero */
     uint64_t error_code; /* as pushed by the CPU */
     uint64_t rip; /* instruction */
     uint64_t rflags; /* flags */
@@ -182,6 +188,8 @@ struct trap_record {
 };
 _Static_assert(offsetof(struct trap_record, vector) == TRAP_RECORD_VECTOR_OFFSET, "vector");
 _Static_assert(offsetof(struct trap_record, stack_words) == TRAP_RECORD_STACK_WORDS_OFFSET, "stack_words");
+_Static_assert(offsetof(struct trap_record, stack_first) == TRAP_RECORD_STACK_FIRST_OFFSET, "stack_first");
+_Static_assert(offsetof(struct trap_record, reserved) == TRAP_RECORD_RESERVED_OFFSET, "reserved");
 _Static_assert(offsetof(struct trap_record, error_code) == TRAP_RECORD_ERROR_CODE_OFFSET, "error_code");
 _Static_assert(offsetof(struct trap_record, rip) == TRAP_RECORD_RIP_OFFSET, "rip");
 _Static_assert(offsetof(struct trap_record, rflags) == TRAP_RECORD_RFLAGS_OFFSET, "rflags");
