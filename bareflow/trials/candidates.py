@@ -35,7 +35,8 @@ def general(program: Program) -> list[Candidate]:
         kind = "width" if tuning.width else "schedule" if tuning.schedule else name
         found.append(Candidate(name, _tuned(tuning), kind))
     for name, (kind, change) in module_options().items():
-        found.append(Candidate(name, _optioned(change), kind))
+        changed = _optioned(change)
+        found.append(Candidate(name, _opened(changed) if kind == "jam" else changed, kind))
     return found
 
 
@@ -49,6 +50,11 @@ def _weighted(choice: Choice) -> Choice:
 
 def _placed(place: str) -> Change:
     return lambda choice: replace(choice, place=place)
+
+
+def _opened(change: Change) -> Change:
+    """With `noinline` ignored: where the arguments come from says which loops may be jammed."""
+    return lambda choice: change(replace(choice, inline_all=True))
 
 
 def _tuned(tuning: Tuning) -> Change:

@@ -1,8 +1,9 @@
 """Which variants of a program are fastest, found by measuring: greedy, within a budget, clang's code unless beaten.
 
 The reference is what clang makes of the same sources ahead of time, byte for byte. First the whole program at its
-best place, then the profile's special cases and weights, then tunings and options on top of what won. Every candidate's
-output is compared with the reference's before it is measured. One that compiles to the same bytes is not measured.
+best place, then the profile's weights, tunings and options, then special cases on top of what won, then the rest once
+more. Every candidate's output is compared with the reference's before it is measured. One that compiles to the same
+bytes is not measured.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ BUILD_S = 0.2  # about what building and checking a candidate takes, its run not
 FINAL_SHARE = 0.3  # of all time, at most, is kept for comparing the best with clang's code
 SCREEN_SHARE = 0.7  # of the time that is left, at most, goes into one screening
 PATIENCE = 20  # times the reference's compile time, and 3 s: some options make LLVM run for ever on some programs
-PASSES = 3  # over what can be tried on any program
-AGAIN = 0.15  # of all time: with more left a search that ends with clang's code begins anew without special cases
+PASSES = 3  # over what can be tried on any program, each over what was not hopeless before
+GENERAL_SHARE = 0.4  # of all time, at most, goes into what needs no special cases, before these
+HOPELESS = 1.2  # a screening ratio of what is not tried again on top of others
 PROMISING = 0.985  # a screening ratio that deserves a closer look
 TOO_SHORT_S = 30e-6  # of a training run, without its start: below it nothing can be measured
 IDLE_RUNS = 20  # of a process that does nothing
@@ -277,21 +279,41 @@ def search(
             placed = _placed_best(run, plain)
             if TAKEN & set(program.bitcode.undefined):
                 placed = run.take([candidates.library()], placed)
-            found = _improved(run, placed, specialise=specialise, weights=weights)
-            best, gain = decide(run, plain, found)
-            if gain is None and specialised(found.choice) and run.until - time.monotonic() > AGAIN * settings.budget_s:
-                progress("searching once more without special cases")
-                best, gain = decide(run, plain, _improved(run, placed, specialise=False, weights=weights))
+            best, gain = decide(run, plain, _improved(run, placed, specialise=specialise, weights=weights))
         return Trials(best.choice, best.code, gain, tuple(run.findings), time.monotonic() - started)
 
 
 def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) -> Built:
-    """Everything that pays, one thing on top of the other."""
-    best = take_special(run, placed, specialise=specialise)
+    """Everything that pays, one thing on top of the other; special cases on top of what pays without them.
+
+    So other values than the profile's have tuned code too.
+    """
+    until = run.until
+    if specialise:
+        run.until = min(until, time.monotonic() + GENERAL_SHARE * run.settings.budget_s)
+    tuned = take_special(run, placed, specialise=False)
     if weights and run.program.heat.hottest():
-        best = run.take([candidates.weights()], best)
-    best = _generally(run, best)
+        tuned = run.take([candidates.weights()], tuned)
+    tuned = _generally(run, tuned)
+    run.until = until
+    best = take_special(run, tuned) if specialise else tuned
+    if specialise and tuned is not placed:
+        best = _untuned(run, placed, best)
+    if best is not tuned:
+        best = _generally(run, best)
     return run.take([one for one, _ in run.screen(candidates.places(), best)], best)
+
+
+def _untuned(run: Search, placed: Built, best: Built) -> Built:
+    """Special cases of code as it was, where these are faster than special cases of tuned code, or any of it."""
+    other = take_special(run, placed)
+    if not specialised(other.choice) or other.path == best.path:
+        return best
+    name = "special cases of untuned code"
+    found = run.measure({name: other}, best, run.rounds[1])[name]
+    taken = found.faster(run.settings.margin)
+    run.found(name, found, "taken" if taken else "no faster")
+    return other if taken else best
 
 
 def _reference(run: Search) -> Built:
@@ -314,13 +336,20 @@ def _reference(run: Search) -> Built:
 
 def _generally(run: Search, base: Built) -> Built:
     """What can be tried on any program; what was no faster alone is tried again on top of what was."""
+    tried = candidates.general(run.program)
     for _ in range(PASSES):
-        tried = candidates.general(run.program)
+        before = len(run.findings)
         best = run.take([one for one, _ in run.screen(tried, base)], base)
         if best is base:
             break
         base = best
+        lost = {one.name for one in run.findings[before:] if _hopeless(one)}
+        tried = [one for one in tried if one.name not in lost]
     return base
+
+
+def _hopeless(finding: Finding) -> bool:
+    return finding.ratio.median > HOPELESS if finding.ratio else finding.verdict != "no time"
 
 
 def _placed_best(run: Search, plain: Built) -> Built:
