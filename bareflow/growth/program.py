@@ -19,6 +19,7 @@ from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.base import Base, build_base
+from bareflow.snapshot.library_calls import library_calls
 from bareflow.snapshot.slots import GrowthOptions, Slot
 from bareflow.tiering import RISING, Policy
 
@@ -180,7 +181,7 @@ def _base(
         slots,
         objects,
         aliases=split.aliases,
-        needed=bitcode.undefined,
+        needed={*bitcode.undefined, *library_calls(split.whole_text())},
         options=options,
         bytecode=bytecode,
         stubs=stubs(absent) if (absent := absent_functions(bitcode, service.target, service.pool)) else "",

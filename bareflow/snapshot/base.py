@@ -16,6 +16,7 @@ from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
 from bareflow.errors import CompileError, LinkError
 from bareflow.layouts.memmap import MEMMAP
+from bareflow.snapshot.library_calls import LIBRARY_CALLS
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
@@ -51,30 +52,6 @@ INTERPRETER_FLAGS = (
         "-Wno-unknown-warning-option",
     ),
     *("-Wall", "-Wextra", "-include", "agent/interp_hooks.h"),
-)
-# What LLVM may call although no source does: they must be in the base for the tier that needs them.
-LIBRARY_CALLS = (
-    *("memcpy", "memset", "memmove", "memcmp", "bcmp", "strlen", "memchr", "strchr", "strcpy", "strncpy", "stpcpy"),
-    *("strcmp", "strncmp", "memrchr", "strrchr", "strspn", "strcspn", "strcat", "strncat", "strnlen"),
-    *("puts", "putchar", "fputc", "fputs", "fwrite", "abs", "labs", "calloc", "malloc"),
-    *("sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "pow", "sqrt", "fmod", "floor", "ceil", "rint"),
-    *("round", "roundeven", "trunc", "nearbyint", "fma", "ldexp", "fabs", "copysign", "fmin", "fmax", "sincos"),
-    *("sinf", "cosf", "tanf", "expf", "exp2f", "logf", "log2f", "log10f", "powf", "sqrtf", "fmodf", "floorf", "ceilf"),
-    *(
-        "rintf",
-        "roundf",
-        "roundevenf",
-        "truncf",
-        "nearbyintf",
-        "fmaf",
-        "ldexpf",
-        "fabsf",
-        "copysignf",
-        "fminf",
-        "fmaxf",
-    ),
-    *("__divti3", "__modti3", "__udivti3", "__umodti3", "__multi3", "__popcountdi2", "__powidf2", "__powisf2"),
-    *("__floattidf", "__floatuntidf", "__fixdfti", "__fixunsdfti", "__truncxfhf2", "__muloti4"),
 )
 # At the lowest address that our kernel gives a workload; Linux does not mind.
 BASE_ADDRESS = next(one.value for one in MEMMAP.constants if one.name == "MEM_WORKLOAD_BASE")
