@@ -132,7 +132,7 @@ def bench_boot(
     if not firmware:
         boot_everywhere(image, runs, way, json=json)
         return
-    path, _recipe = image_to_boot(image, None, ())
+    path, _recipe = image_to_boot(image, None, (), way_in=firmware)
     with steps() as on_step:
         spec = MachineSpec(path, firmware=firmware, machine=machine, drive=drive)
         result = measure(path, runs=runs, spec=spec, on_run=on_step).as_dict()

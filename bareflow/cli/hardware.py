@@ -81,15 +81,15 @@ def list_devices(found: tuple[BlockDevice, ...], *, as_json: bool) -> None:
     console.print("Nothing was written: name one with --device.")
 
 
-def sound_image(image: str | None) -> tuple[Path, Recipe | None]:
-    """Return an image file, building it first where a recipe is named.
+def sound_image(image: str | None, way_in: str = "") -> tuple[Path, Recipe | None]:
+    """Return an image file, building it first, with this way in at least, where a recipe is named.
 
     Raises:
         UsageError: the file is no image of ours.
     """
     from bareflow.image.disk import is_image
 
-    path, recipe = image_to_boot(image, None, ())
+    path, recipe = image_to_boot(image, None, (), way_in=way_in)
     if not is_image(path):
         raise UsageError(f"{path} is no image of ours.", "Name a recipe, or a file made by build-image.")
     return path, recipe
@@ -213,7 +213,7 @@ def export(
     if format not in FORMATS:
         wrong = "no format was named" if format is None else f"--format {format} is not known"
         raise UsageError(f"{wrong}.", f"Use one of {', '.join(FORMATS)}.")
-    path, recipe = sound_image(image)
+    path, recipe = sound_image(image, "pvh" if format == "firecracker" else "")
     place = Path(out) if out else output_folder() / f"{path.stem}.{format}"
     report = export_image(path, format, place, memory_mib=recipe.memory_mib if recipe else 128)
     if json:

@@ -201,13 +201,19 @@ def shrunk_image(
 
 
 def image_to_boot(
-    image: str | None, workload: str | None, files: Sequence[str], memory_mib: int = 0
+    image: str | None, workload: str | None, files: Sequence[str], memory_mib: int = 0, way_in: str = ""
 ) -> tuple[Path, Recipe | None]:
-    """Return an image file that is there, building it first where a recipe or a workload is named."""
+    """Return an image file that is there, building it first where a recipe or a workload is named.
+
+    What is built has the way in that is asked for, even if its recipe does not name it.
+    """
+    from bareflow.image.recipe import WAYS_IN
+
     if image is not None and workload is None and is_image_file(image):
         return Path(image), None
     recipe = choose_recipe(image, workload, files)
     recipe = replace(recipe, memory_mib=memory_mib) if memory_mib else recipe
+    recipe = replace(recipe, boot=recipe.boot | {way_in}) if way_in in WAYS_IN else recipe
     out = output_folder() / f"{recipe.name}.img"
     built(recipe, out)
     return out, recipe
@@ -271,7 +277,7 @@ def boot_qemu(
     if shrunk:
         found = shrunk_image(image, workload, file or (), Path(out) if out else None)
     else:
-        found = image_to_boot(image, workload, file or (), memory)
+        found = image_to_boot(image, workload, file or (), memory, firmware)
     path, recipe = found
     spec = MachineSpec(
         image=path,

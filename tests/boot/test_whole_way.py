@@ -81,6 +81,12 @@ def test_classic_is_right_and_keeps_its_size(tmp_path):
     assert {"image", "payload_bytes", "parts", "boot_ms", "qemu_command"} <= result.keys()
 
 
+def test_a_way_in_that_the_recipe_lacks_is_built_in_when_it_is_asked_for(tmp_path):
+    result = document(run("boot-qemu", "--image", "classic", "--firmware", "pvh", "--json", cwd=tmp_path))
+    assert "PVH loader" in result["parts"]
+    assert "fibonacci = 832040" in result["stdout"]
+
+
 def test_a_hello_with_printf_keeps_its_size(tmp_path):
     (tmp_path / "hello.c").write_text(PRINTF)
     done = run("build-image", "--workload", "hello.c", "--out", "hello.img", "--json", cwd=tmp_path)
