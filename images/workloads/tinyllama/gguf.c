@@ -19,6 +19,7 @@ struct cursor {
     const uint8_t *bytes;
     uint64_t at, available, file_size;
     bool more, bad;
+    uint64_t long_at, long_end; /* the longest array of strings so far: a vocabulary is passed over at once */
 };
 
 static bool has(struct cursor *c, uint64_t count) {
@@ -56,9 +57,27 @@ bool text_is(struct gguf_text text, const char *expected) {
 }
 
 static bool skip_strings(struct cursor *c, uint64_t count) {
-    for (uint64_t i = 0; i < count && !c->more && !c->bad; i++)
+    const uint64_t start = c->at;
+    if (start == c->long_at && start) {
+        c->at = c->long_end;
+        return true;
+    }
+    for (; count; count--) {
+        uint64_t length;
+        if (c->available - c->at < sizeof length)
+            break;
+        memcpy(&length, c->bytes + c->at, sizeof length);
+        if (length > c->available - c->at - sizeof length)
+            break;
+        c->at += sizeof length + length;
+    }
+    if (count) /* says whether more is missing than the file has */
         take_text(c);
-    return !c->more && !c->bad;
+    else if (c->at - start > c->long_end - c->long_at) {
+        c->long_at = start;
+        c->long_end = c->at;
+    }
+    return !count;
 }
 
 static bool skip_numbers(struct cursor *c, enum gguf_kind kind, uint64_t count) {
@@ -179,6 +198,8 @@ static bool check_tensors(struct gguf *file, struct cursor *c, struct message *w
         if (!take_tensor(c, &tensor, why))
             return false;
     file->alignment = 32;
+    file->long_at = c->long_at;
+    file->long_end = c->long_end;
     if (!gguf_get_whole(file, "general.alignment", &file->alignment, why))
         return false;
     if (file->alignment < 8 || file->alignment > 65536 || file->alignment & (file->alignment - 1))
@@ -216,7 +237,7 @@ static bool check_start(struct gguf *file, struct cursor *c, struct message *why
 
 enum gguf_result gguf_open(struct gguf *file, const void *bytes, uint64_t available, uint64_t file_size,
                            struct message *why) {
-    struct cursor c = {bytes, 0, available, file_size, false, false};
+    struct cursor c = {bytes, 0, available, file_size, false, false, 0, 0};
     *file = (struct gguf){.bytes = bytes, .file_size = file_size};
     if (check_start(file, &c, why) && check_keys(file, &c, why) && check_tensors(file, &c, why))
         return GGUF_OK;
@@ -228,7 +249,8 @@ enum gguf_result gguf_open(struct gguf *file, const void *bytes, uint64_t availa
 
 /* A cursor over what gguf_open has checked. */
 static struct cursor checked(const struct gguf *file, uint64_t at) {
-    return (struct cursor){file->bytes, at, UINT64_MAX, UINT64_MAX, false, false};
+    return (struct cursor){file->bytes, at,    UINT64_MAX,    UINT64_MAX,
+                           false,       false, file->long_at, file->long_end};
 }
 
 bool gguf_find(const struct gguf *file, const char *key, struct gguf_value *value) {

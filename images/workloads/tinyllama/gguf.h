@@ -63,6 +63,7 @@ struct gguf {
     uint64_t file_size;
     uint64_t keys, keys_at, tensors, tensors_at;
     uint64_t alignment;
+    uint64_t long_at, long_end; /* where its longest array of strings begins and ends */
 };
 
 /* Checks a file of which the first `available` bytes are at `bytes`. GGUF_MORE: the head is longer than that

@@ -61,6 +61,8 @@ struct kernels {
     const char *name;
     unsigned lanes;
     bool (*offered)(void); /* by this machine's CPU */
+    /* Packs a group of `lanes` rows of Q4_0 or Q8_0, `bytes` to a block beside its scale; NULL: has none. */
+    bool (*pack)(uint32_t blocks, unsigned bytes, const uint8_t *rows, uint8_t *group);
     /* out[token * stride + row] = matrix × tokens; rows are rounded up to MAX_LANES in `out`. */
     void (*multiply)(const struct matrix *m, const struct batch *in, float *out, size_t stride, size_t ahead);
     void (*quantise)(struct batch *batch, uint32_t columns);

@@ -11,8 +11,10 @@
 #define NAME(x) x##_avx512
 #define NAME_TEXT "avx512"
 #define KERNEL __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+#define V(x) _mm512_##x
 #define LOCAL static inline __attribute__((always_inline)) KERNEL
 
+typedef __m512i vx;
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef vi nibble_sum;
@@ -40,6 +42,14 @@ LOCAL nibble_sum nibble_start(int32_t bias) {
 LOCAL vi nibble_total(nibble_sum sum, int32_t bias) {
     (void)bias;
     return sum;
+}
+
+LOCAL vi load_rows(const uint8_t *const at[LANES / 4], size_t offset) {
+    const __m256i low =
+        _mm256_loadu2_m128i((const __m128i *)(at[1] + offset), (const __m128i *)(at[0] + offset));
+    const __m256i high =
+        _mm256_loadu2_m128i((const __m128i *)(at[3] + offset), (const __m128i *)(at[2] + offset));
+    return (vi)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
 LOCAL vf load_halves(const uint8_t *at) {

@@ -11,36 +11,14 @@
 #define NAME(x) x##_sse
 #define NAME_TEXT "sse"
 #define KERNEL __attribute__((target("sse4.1,ssse3")))
-#define LOCAL static inline __attribute__((always_inline)) KERNEL
+#define V(x) _mm_##x
 
-typedef int32_t vi __attribute__((vector_size(4 * LANES)));
-typedef float vf __attribute__((vector_size(4 * LANES)));
-typedef int16_t nibble_sum __attribute__((vector_size(4 * LANES)));
+typedef __m128i vx;
 
-#define SIGNED_BIAS 0
+#include "kernels_pairs.inc"
 
-LOCAL vi prepare(vi w) {
-    return (vi)_mm_abs_epi8((__m128i)w);
-}
-
-/* |w| × (x with w's sign): at most 128 × 127 × 2, within 16 bits. */
-LOCAL vi dot_signed(vi sum, vi w, vi prepared, int32_t x) {
-    const __m128i pairs = _mm_maddubs_epi16((__m128i)prepared, _mm_sign_epi8(_mm_set1_epi32(x), (__m128i)w));
-    return sum + (vi)_mm_madd_epi16(pairs, _mm_set1_epi16(1));
-}
-
-LOCAL nibble_sum dot_nibbles(nibble_sum sum, vi w, int32_t x) {
-    return sum + (nibble_sum)_mm_maddubs_epi16((__m128i)w, _mm_set1_epi32(x));
-}
-
-LOCAL nibble_sum nibble_start(int32_t bias) {
-    (void)bias;
-    return (nibble_sum){};
-}
-
-LOCAL vi nibble_total(nibble_sum sum, int32_t bias) {
-
-    return (vi)_mm_madd_epi16((__m128i)sum, _mm_set1_epi16(1)) + bias;
+LOCAL vi load_rows(const uint8_t *const at[LANES / 4], size_t offset) {
+    return (vi)_mm_loadu_si128((const __m128i *)(at[0] + offset));
 }
 
 /* As half_to_float. */
@@ -50,7 +28,7 @@ LOCAL vf load_halves(const uint8_t *at) {
     return (vf)((vi)magnitude | (bits & 0x8000) << 16);
 }
 
-static bool offered_sse(void) {
+static bool NAME(offered)(void) {
     return cpu_offers(CPU_SSE41);
 }
 

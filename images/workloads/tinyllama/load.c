@@ -122,8 +122,10 @@ static bool take_vector(struct reader *r, const struct slot *slot, struct messag
     return true;
 }
 
-static bool pack_matrix(struct reader *r, const struct slot *slot, unsigned lanes, struct message *why) {
+static bool pack_matrix(struct reader *r, const struct slot *slot, const struct kernels *kernels,
+                        struct message *why) {
     struct matrix *m = slot->matrix;
+    const unsigned lanes = kernels->lanes;
     const size_t row_bytes = pack_row_bytes(m->type, m->columns);
     const uint64_t offset = slot->tensor.offset;
     for (uint32_t row = 0, group = 0; row < m->rows; row += lanes, group++) {
@@ -132,7 +134,7 @@ static bool pack_matrix(struct reader *r, const struct slot *slot, unsigned lane
         uint8_t *to = group < m->whole_groups ? m->groups + group * m->group_bytes : m->rest;
         if (!read_up_to(r, offset + (row + rows) * row_bytes, why))
             return false;
-        if (!pack_group(m->type, m->columns, lanes, from, rows, to))
+        if (!pack_group(kernels, m->type, m->columns, from, rows, to))
             return refuse(why, "The tensor %q holds a value that is not a number.", slot->tensor.name.bytes,
                           slot->tensor.name.length);
     }
@@ -192,12 +194,12 @@ static bool load_from(struct reader *r, const char *variant, struct model *model
     const struct weights weights = {r->bytes + file.head, stream ? MEASURED : 0};
     if (!read_up_to(r, file.head + weights.bytes, why) || !choose(variant, model, &weights, why))
         return false;
-    const unsigned lanes = KERNELS_OF(&model->choice)->lanes;
-    if (!place(r, &plan, lanes, why) || !read_late(r, &file, &plan, lanes, why))
+    const struct kernels *kernels = KERNELS_OF(&model->choice);
+    if (!place(r, &plan, kernels->lanes, why) || !read_late(r, &file, &plan, kernels->lanes, why))
         return false;
     for (uint32_t i = 0; i < plan.count; i++) {
         const struct slot *slot = &plan.slots[i];
-        if (slot->matrix ? !pack_matrix(r, slot, lanes, why) : !take_vector(r, slot, why))
+        if (slot->matrix ? !pack_matrix(r, slot, kernels, why) : !take_vector(r, slot, why))
             return false;
     }
     if (!model->head.rows)

@@ -17,69 +17,22 @@ static uint16_t read_half(const uint8_t *at) {
     return half;
 }
 
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 4")
-#endif
-
 SMALL_BEGIN
 
-typedef uint32_t four __attribute__((vector_size(16)));
-
-/* 16 bytes, 4 units, of each of four rows: the rows' first units come to lie side by side, and so on. */
-static inline __attribute__((always_inline)) void pack_square(const uint8_t *rows, size_t row_bytes,
-                                                              uint8_t *to, unsigned lanes) {
-    four r[4];
-    UNROLL
-    for (unsigned i = 0; i < 4; i++)
-        memcpy(&r[i], rows + i * row_bytes, sizeof *r);
-    const four a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-    const four b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-    const four c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-    const four d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-    const four out[4] = {
-        __builtin_shufflevector(a, b, 0, 1, 4, 5),
-        __builtin_shufflevector(a, b, 2, 3, 6, 7),
-        __builtin_shufflevector(c, d, 0, 1, 4, 5),
-        __builtin_shufflevector(c, d, 2, 3, 6, 7),
-    };
-    UNROLL
-    for (unsigned unit = 0; unit < 4; unit++)
-        memcpy(to + 4 * unit * lanes, &out[unit], sizeof *out);
-}
-
-/* A block of Q4_0 or Q8_0, its scale behind, of `count` rows: 4, or 1. */
-static inline __attribute__((always_inline)) bool pack_block(const uint8_t *row, size_t row_bytes,
-                                                             unsigned bytes, uint8_t *to, uint8_t *scales,
-                                                             unsigned lanes, unsigned count) {
+/* One row of Q4_0 or Q8_0. */
+static bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes, const uint8_t *row, unsigned index,
+                        uint8_t *group) {
     bool finite = true;
-    for (unsigned i = 0; i < count; i++) {
-        finite &= HALF_IS_FINITE(read_half(row + i * row_bytes));
-        memcpy(scales + 2 * i, row + i * row_bytes, 2);
-    }
-    for (unsigned at = 0; at < bytes && count == 4; at += 16)
-        pack_square(row + 2 + at, row_bytes, to + at * lanes, lanes);
-    for (unsigned at = 0; at < bytes && count == 1; at += 4)
-        memcpy(to + at * lanes, row + 2 + at, 4);
-    return finite;
-}
-
-/* A group of them, chunk after chunk, so that the rows' parts of one meet in the nearest cache. */
-static bool pack_blocks(uint32_t blocks, unsigned bytes, unsigned lanes, const uint8_t *rows_at,
-                        unsigned rows, uint8_t *group) {
-    const size_t row_bytes = (size_t)blocks * (bytes + 2);
-    bool finite = true;
-    for (uint32_t block = 0, count; block < blocks; block += count, group += count * (bytes + 2) * lanes) {
-        count = blocks - block < CHUNK ? blocks - block : CHUNK;
-        for (unsigned index = 0, taken; index < rows; index += taken) {
-            const uint8_t *row = rows_at + index * row_bytes + (size_t)block * (bytes + 2);
-            uint8_t *to = group + 4 * index, *scales = group + count * bytes * lanes + 2 * index;
-            taken = lanes > 1 && rows - index >= 4 ? 4 : 1;
-            for (uint32_t i = 0; i < count; i++, row += 2 + bytes, to += bytes * lanes, scales += 2 * lanes)
-                finite &= taken == 4 ? pack_block(row, row_bytes, bytes, to, scales, lanes, 4)
-                                     : pack_block(row, row_bytes, bytes, to, scales, lanes, 1);
+    for (uint32_t left = blocks, count; left; left -= count) {
+        count = left < CHUNK ? left : CHUNK;
+        uint8_t *to = group + 4 * index, *scales = group + count * bytes * lanes + 2 * index;
+        for (uint32_t i = 0; i < count; i++, scales += 2 * lanes, row += 2 + bytes) {
+            finite &= HALF_IS_FINITE(read_half(row));
+            memcpy(scales, row, 2);
+            for (unsigned at = 0; at < bytes; at += 4, to += 4 * lanes)
+                memcpy(to, row + 2 + at, 4);
         }
+        group += count * (bytes + 2) * lanes;
     }
     return finite;
 }
@@ -157,23 +110,35 @@ static bool pack_q6(uint32_t columns, unsigned lanes, unsigned index, const uint
     return finite;
 }
 
-bool pack_group(enum gguf_type type, uint32_t columns, unsigned lanes, const uint8_t *rows_at, unsigned rows,
-                uint8_t *group) {
+static bool pack_quantised(const struct kernels *kernels, uint32_t columns, unsigned bytes,
+                           const uint8_t *row, unsigned rows, uint8_t *group) {
+    const uint32_t blocks = columns / BLOCK;
+    bool finite = true;
+    if (kernels->pack && rows == kernels->lanes)
+        return kernels->pack(blocks, bytes, row, group);
+    for (unsigned i = 0; i < rows; i++, row += blocks * (2 + bytes))
+        finite &= pack_blocks(blocks, bytes, kernels->lanes, row, i, group);
+    return finite;
+}
+
+bool pack_group(const struct kernels *kernels, enum gguf_type type, uint32_t columns, const uint8_t *row,
+                unsigned rows, uint8_t *group) {
     const size_t row_bytes = pack_row_bytes(type, columns);
+    const unsigned lanes = kernels->lanes;
     bool finite = true;
     if (rows < lanes)
         memset(group, 0, pack_group_bytes(type, columns, lanes));
     if (HAS_TYPE(GGUF_TYPE_Q4_0) && type == GGUF_TYPE_Q4_0)
-        return pack_blocks(columns / BLOCK, 16, lanes, rows_at, rows, group);
+        return pack_quantised(kernels, columns, 16, row, rows, group);
     if (HAS_TYPE(GGUF_TYPE_Q8_0) && type == GGUF_TYPE_Q8_0)
-        return pack_blocks(columns / BLOCK, 32, lanes, rows_at, rows, group);
-    for (unsigned i = 0; i < rows; i++, rows_at += row_bytes)
+        return pack_quantised(kernels, columns, 32, row, rows, group);
+    for (unsigned i = 0; i < rows; i++, row += row_bytes)
         if (HAS_TYPE(GGUF_TYPE_F32) && type == GGUF_TYPE_F32)
-            finite &= pack_floats(columns, lanes, rows_at, group + 4 * i);
+            finite &= pack_floats(columns, lanes, row, group + 4 * i);
         else if (HAS_TYPE(GGUF_TYPE_F16) && type == GGUF_TYPE_F16)
-            finite &= pack_halves(columns, lanes, rows_at, group + 2 * i);
+            finite &= pack_halves(columns, lanes, row, group + 2 * i);
         else if (HAS_TYPE(GGUF_TYPE_Q6_K))
-            finite &= pack_q6(columns, lanes, i, rows_at, group);
+            finite &= pack_q6(columns, lanes, i, row, group);
     return finite;
 }
 
