@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -89,20 +90,22 @@ def test_no_machine_outlives_a_killed_parent(player, number: signal.Signals):
         "        await machine.process.wait()\n"
         "asyncio.run(main())\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert parent.stdout is not None
-    machine = int(parent.stdout.readline())
-    assert is_alive(machine)
-    end = os.pidfd_open(machine)
-    try:
-        parent.send_signal(number)
-        parent.wait(timeout=30)
-        parent.stdout.close()
-        # The machine is not our child: its pidfd becomes readable when it ends.
-        asyncio.run(asyncio.wait_for(_readable(end), 30))
-    finally:
-        os.close(end)
-    assert not is_alive(machine)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        machine = int(parent.stdout.readline())
+        assert is_alive(machine)
+        end = os.pidfd_open(machine)
+        try:
+            parent.send_signal(number)
+            parent.wait(timeout=30)
+            # The machine is not our child: its pidfd becomes readable when it ends.
+            asyncio.run(asyncio.wait_for(_readable(end), 30))
+            assert not is_alive(machine)
+        finally:  # nothing is left of a failed try either
+            parent.kill()
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(end, signal.SIGKILL)
+            os.close(end)
 
 
 async def _readable(number: int) -> None:
