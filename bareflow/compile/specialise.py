@@ -26,6 +26,8 @@ MAX_VALUES = 2  # of one argument, in clones of their own
 MAX_SINGLES = 3  # clones for one argument alone
 _PASSED_BY_COPY = re.compile(r"\b(?:byval|inalloca|preallocated|swifterror|swiftself)\b")
 _PROF = re.compile(r" ?!prof !\d+")
+_LOOP = re.compile(r"(?<=!llvm\.loop )!\d+")
+_LOOP_NODE = re.compile(r"(!\d+) = distinct !\{(!\d+)((?:, [^{}]*)?)\}$")
 _WIDTH = re.compile(r"i(\d+)$")
 
 
@@ -129,8 +131,9 @@ def specialise(text: str, clones: Sequence[Clone], *, apart: bool = False) -> st
         mine = [clone for clone in clones if clone.function == name]
         body = lines[function.first + 1 : function.last]
         changed[function.first] = _dispatcher(function, mine, nodes)
-        for symbol in (name + PLAIN, *(clone.name for clone in mine)):
-            changed[function.first] += _copy(function, body, symbol, None if apart and PLAIN in symbol else groups)
+        changed[function.first] += _copy(function, body, name + PLAIN, None if apart else groups)
+        for clone in mine:
+            changed[function.first] += _copy(function, nodes.without_jam(body), clone.name, groups)
         changed |= {at: [] for at in range(function.first + 1, function.last + 1)}
     out = [new for at, line in enumerate(lines) for new in changed.get(at, [line])]
     return "\n".join([*out, *groups.added, *nodes.added]) + "\n"
@@ -153,7 +156,23 @@ class Nodes:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._free = next_node("\n".join(lines))
+        self._loops = {found[1]: found[3] for line in lines if (found := _LOOP_NODE.match(line))}
         self.added: list[str] = []
+
+    def without_jam(self, body: Sequence[str]) -> list[str]:
+        """A function's body whose loops are not jammed: the constants of a clone unroll them better."""
+        renamed: dict[str, str] = {}
+
+        def name(found: re.Match[str]) -> str:
+            old = found[0]
+            if old in self._loops and old not in renamed:
+                renamed[old], no = f"!{self._free}", f"!{self._free + 1}"
+                self._free += 2
+                self.added.append(f"{renamed[old]} = distinct !{{{renamed[old]}{self._loops[old]}, {no}}}")
+                self.added.append(f'{no} = !{{!"llvm.loop.unroll_and_jam.disable"}}')
+            return renamed.get(old, old)
+
+        return [_LOOP.sub(name, line) for line in body]
 
     def weights(self, hit: int, miss: int) -> str:
         """The attachment of a guard's weights; empty when it never ran."""

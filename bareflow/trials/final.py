@@ -64,7 +64,7 @@ def allowed(gain: Ratio) -> float:
 
 def _bearable(run: Search, plain: Built, choice: Choice, gain: Ratio) -> bool:
     """Whether a choice costs little where the values of its clones and versions do not come."""
-    built, right = _build_missing(run, MISSES[2:], choice, plain)
+    built, right = build_missing(run, MISSES[2:], choice, plain)
     if built is None:
         return right
     found = run.measure({"it": built}, plain, run.rounds[2])["it"]
@@ -73,8 +73,12 @@ def _bearable(run: Search, plain: Built, choice: Choice, gain: Ratio) -> bool:
     return bearable
 
 
-def _build_missing(run: Search, name: str, choice: Choice, plain: Built) -> tuple[Built | None, bool]:
-    """The same with clones and versions for other values, if it can be measured; and whether it is right."""
+def build_missing(run: Search, name: str, choice: Choice, plain: Built) -> tuple[Built | None, bool]:
+    """Build a choice's clones and versions for other values.
+
+    Returns:
+        the build, if it can be measured, and whether it is right: one that has the base's code is.
+    """
     missing = choice
     for function in _functions(choice):
         missing = missed(missing, function)
@@ -128,7 +132,7 @@ def _part(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
     for name, choice in parts(best.choice).items():
         other, missing, right = run.try_build(name, choice, plain), None, True
         if other and specialised(choice):
-            missing, right = _build_missing(run, name + MISSES, choice, plain)
+            missing, right = build_missing(run, name + MISSES, choice, plain)
         if other and right:
             hits[name] = builds[name] = other
         if missing:

@@ -26,7 +26,7 @@ from bareflow.errors import BareFlowError
 from bareflow.trials import candidates
 from bareflow.trials.agree import outputs_agree
 from bareflow.trials.executable import idle_executable, image_digest, link_executable
-from bareflow.trials.final import decide, specialised
+from bareflow.trials.final import MISSES, build_missing, decide, specialised
 from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain, runs_for, time_main
 from bareflow.trials.special import take_special
 
@@ -305,13 +305,21 @@ def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) ->
 
 
 def _untuned(run: Search, placed: Built, best: Built) -> Built:
-    """Special cases of code as it was, where these are faster than special cases of tuned code, or any of it."""
+    """Special cases of code as it was, where these are faster than special cases of tuned code, or any of it.
+
+    With other values counts as much as with those of the profile.
+    """
     other = take_special(run, placed)
     if not specialised(other.choice) or other.path == best.path:
         return best
     name = "special cases of untuned code"
-    found = run.measure({name: other}, best, run.rounds[1])[name]
-    taken = found.faster(run.settings.margin)
+    built = {name: other}
+    for case, one in (("tuned", best), ("untuned", other)):
+        missing = build_missing(run, f"{case}{MISSES}", one.choice, one)[0] if specialised(one.choice) else None
+        built[case] = missing or one
+    ratios = run.measure(built, best, run.rounds[1])
+    found = ratios[name]
+    taken = found.median * ratios["untuned"].median < (1 - run.settings.margin) * ratios["tuned"].median
     run.found(name, found, "taken" if taken else "no faster")
     return other if taken else best
 
