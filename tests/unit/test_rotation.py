@@ -5,8 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from bareflow.compile.choose import Program
+from bareflow.compile.cpu import target_by_name
+from bareflow.compile.variants import NUMBERED, Tuning
 from bareflow.layouts.growth import GROWTH_MESSAGE, PUBLISH_STATUS, TRIED_RECORD
 from bareflow.profile.values import FunctionProfile, Profile
+from bareflow.trials.freeze import by_profile
 from bareflow.trials.rotate import FEWEST, FunctionTrial, Rotation, calls_in_turn, judge
 
 
@@ -76,3 +80,23 @@ def test_the_profile_says_what_was_taken(taken):
     noted = rotation.noted(Profile({one.key: one}))
     assert noted.functions[one.key].tunings == (1 if taken else 0)
     assert noted.functions[one.key].merge(one).tunings == noted.functions[one.key].tunings
+
+
+FUSED = """\
+define double @f(double %0) {
+  %2 = call double @llvm.fmuladd.f64(double %0, double %0, double 1.0)
+  ret double %2
+}
+"""
+
+
+def test_what_was_taken_is_frozen_unless_machines_differ():
+    number = NUMBERED.index("no fused multiply-add")
+    one = FunctionProfile("f", "00" * 16, tunings=1 << number)
+    program = Program(None, FUSED, target_by_name("x86-64-v3"), Profile({one.key: one}), {"f": one.digest})
+    choice = by_profile(program)
+    assert choice.functions == {"f": Tuning(contract=False)}
+    assert "fmul double" in program.edited(choice)
+    other = one.merge(FunctionProfile("f", "00" * 16, tunings=1 << number + 1))
+    program = Program(None, FUSED, target_by_name("x86-64-v3"), Profile({one.key: other}), {"f": one.digest})
+    assert not by_profile(program).functions
