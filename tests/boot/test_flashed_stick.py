@@ -40,6 +40,6 @@ def test_an_old_image_does_not_boot_once_another_has_begun_to_replace_it(classic
 
         with pytest.raises(ImageError, match="unplugged"):
             Flash(classic_image, target, stop).write()
-    result = boot(stick, drive="usb", timeout_s=4)
+    result = boot(stick, drive="usb", timeout_s=2)
     assert result.stdout == b""
     assert result.exit_status != 0

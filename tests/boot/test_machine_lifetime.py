@@ -14,7 +14,7 @@ import pytest
 
 from bareflow.errors import MachineError
 from bareflow.layouts.wire import FINAL_RECORD
-from bareflow.machine import MachineSpec, boot
+from bareflow.machine import MachineSpec, boot, qemu
 from bareflow.machine.console import CONSOLE_MARK
 from bareflow.machine.qemu import QemuMachine
 
@@ -65,7 +65,8 @@ def test_cancelling_twice_leaves_no_machine_either(player):
     asyncio.run(cancel_twice())
 
 
-def test_a_machine_that_does_not_answer_is_killed(player):
+def test_a_machine_that_does_not_answer_is_killed(player, monkeypatch):
+    monkeypatch.setattr(qemu, "STOP_S", 0.3)
     image = player(ENDLESS)
 
     async def stop_a_stopped_process() -> int | None:
