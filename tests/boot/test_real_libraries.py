@@ -48,8 +48,8 @@ def grow(workload: Path, arguments, folder: Path, *flags: str) -> dict[str, obje
     return json.loads(done.stdout)
 
 
-# In a machine each of them; as a process, which is the same growth but for the wire, the two that are done sooner.
-WAYS = [("guest", one) for one in LIBRARIES] + [("native", one) for one in LIBRARIES if one.name != "lua"]
+# In a machine each of them; as a process, which is the same growth but for the wire, one that is done soon.
+WAYS = [("guest", one) for one in LIBRARIES] + [("native", one) for one in LIBRARIES if one.name == "bzip2"]
 
 
 @pytest.mark.parametrize(("way", "library"), WAYS, ids=[f"{way}-{one.name}" for way, one in WAYS])
