@@ -299,7 +299,13 @@ def boot_qemu(
             if json:
                 emit_json({"qemu_command": command, "image": str(path)})
             return
-    result = asyncio.run(boot(spec, on_text=None if json else show_text, stdin=sys.stdin.buffer))
+    try:
+        result = asyncio.run(boot(spec, on_text=None if json else show_text, stdin=sys.stdin.buffer))
+    except KeyboardInterrupt:  # the machine has been ended
+        if not chat:
+            raise
+        sys.stdout.write("\n")
+        return
     give_result(spec, result, as_json=json, chart=measured_chart(spec, result) if chart else None)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import os
+import select
 from typing import BinaryIO
 
 from bareflow.machine.channel import Channel
@@ -42,6 +43,8 @@ async def _forward_file(source: BinaryIO, console: Channel) -> None:
         while True:
             await readable.wait()
             readable.clear()
+            if not select.select([number], [], [], 0)[0]:
+                continue  # the loop has seen again what was read since: a terminal would keep us until the next line
             data = b""
             with contextlib.suppress(BlockingIOError):
                 data = os.read(number, PIECE)

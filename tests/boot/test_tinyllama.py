@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pty
+import select
+import signal
 import struct
+import sys
 
 import pytest
 
 from bareflow.build import build_image
 from bareflow.image.recipe import load_recipe, packed_file
+from tests.boot.conftest import TIMEOUT_S
 from tests.native.llama_files import REFERENCE, logits, tiny
+from tests.port_machine import ENVIRONMENT
 
 TOLERANCE = {"f32": 5e-4, "f16": 0.05, "q8_0": 0.45, "q4_0": 0.45}
 PAYLOAD_LIMIT = 65_536
@@ -56,6 +63,49 @@ def test_chat_answers_each_line_and_ends_with_the_input(images, boot):
     result = boot(images["q8_0"], args=("tinyllama", "--chat", "--tokens", "5"), stdin=b"Once upon a time\nTom was\n")
     assert result.exit_status == 0, result.explain()
     assert result.stdout.startswith(b"> Once upon a time, there was a l\n> Tom was ")
+
+
+@pytest.fixture
+def terminal(images):
+    """A chat on a terminal of its own: its process, and the terminal's other end."""
+    pid, end = pty.fork()
+    if not pid:
+        words = ("boot-qemu", "--image", str(images["q8_0"]), "--chat", "--accel", "tcg")
+        os.execve(sys.executable, [sys.executable, "-m", "bareflow", *words], ENVIRONMENT)  # noqa: S606  no shell
+    yield pid, end
+    os.close(end)
+    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def read_until(end, text, seen=b""):
+    """Read until `text` has come; at the end of everything, where it is None."""
+    while text is None or text not in seen:
+        assert select.select([end], [], [], TIMEOUT_S)[0], seen.decode(errors="replace")
+        try:
+            data = os.read(end, 4096)
+        except OSError:  # nobody has the terminal any more
+            data = b""
+        if not data:
+            assert text is None, seen.decode(errors="replace")
+            return seen
+        seen += data
+    return seen
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_control_c_on_the_terminal_ends_a_chat(terminal, answered):
+    pid, end = terminal
+    read_until(end, b"> ")
+    os.write(end, b"Once upon\n")
+    seen = read_until(end, b"tokens/s (" if answered else b"Once upon a time")
+    seen = read_until(end, b"> ", seen[-20:]) if answered else seen
+    os.write(end, b"\x03")
+    seen = read_until(end, None, seen)
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0), seen
+    assert b"Traceback" not in seen
 
 
 def test_a_model_that_is_too_large_for_the_machine_is_said(images, boot):
