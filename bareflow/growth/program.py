@@ -19,7 +19,7 @@ from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.values import FunctionProfile, Profile
 from bareflow.snapshot.base import Base, build_base
-from bareflow.snapshot.library_calls import library_calls
+from bareflow.snapshot.library_calls import library_calls, weak_names
 from bareflow.snapshot.slots import GrowthOptions, Slot
 from bareflow.tiering import RISING, Policy
 
@@ -175,13 +175,14 @@ def _base(
         if tier not in ("interp", "O0"):
             objects.append(service.compile_text(service.text(symbol, tier, known.get), tier).data)
     slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
+    text = split.whole_text()
     bytecode = interpreted.assembly if "interp" in start.values() else ""
     base = build_base(
         bitcode.name,
         slots,
         objects,
         aliases=split.aliases,
-        needed={*bitcode.undefined, *library_calls(split.whole_text())},
+        needed=(frozenset(bitcode.undefined) - weak_names(text)) | library_calls(text),
         options=options,
         bytecode=bytecode,
         stubs=stubs(absent) if (absent := absent_functions(bitcode, service.target, service.pool)) else "",

@@ -87,6 +87,18 @@ _OTHER_NAMES = {
 }
 
 
+_WEAK = re.compile(r"^(?:declare extern_weak .*?@([\w.]+)\(|@([\w.]+) = extern_weak )", re.MULTILINE)
+
+
+def weak_names(text: str) -> frozenset[str]:
+    """Names that a module only refers to if somebody else has them: nobody may be asked for them.
+
+    Args:
+        text: of the module, as LLVM prints it.
+    """
+    return frozenset(function or variable for function, variable in _WEAK.findall(text))
+
+
 def library_calls(text: str) -> frozenset[str]:
     """What live code of a program may call although its sources do not.
 
