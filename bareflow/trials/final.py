@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MARGIN = 0.025  # what is frozen was faster than clang's code by that much
 SHORT_S = 1e-3  # of a training run: below it
 SHORT_MARGIN = 0.05  # that much, since what starting costs is no small part of it
+PARTS_SHARE = 0.25  # of the time that was given goes into trying parts of a choice, at most
 MISSES = ", with other values"
 
 
@@ -124,12 +125,19 @@ def untuned(choice: Choice) -> Choice:
     return replace(choice, options=DEFAULT_OPTIONS, tuning=PLAIN_TUNING, functions={})
 
 
+def _affordable(run: Search, choices: dict[str, Choice]) -> dict[str, Choice]:
+    """Those that there is time for: of a program that runs for long only what is left without special cases."""
+    each = 2 * (run.build_s + run.once_s * (1 + run.runs * run.rounds[1]))
+    most = max(int(PARTS_SHARE * run.settings.budget_s / each), 1)
+    return dict(list(choices.items())[-most:])
+
+
 def _part(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
     """The fastest part of a choice that costs little with other values."""
     run.say("trying parts of the best")
     hits: dict[str, Built] = {}
     builds: dict[str, Built] = {}
-    for name, choice in parts(best.choice).items():
+    for name, choice in _affordable(run, parts(best.choice)).items():
         other, missing, right = run.try_build(name, choice, plain), None, True
         if other and specialised(choice):
             missing, right = build_missing(run, name + MISSES, choice, plain)

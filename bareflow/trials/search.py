@@ -120,6 +120,7 @@ class Search:
     findings: list[Finding] = field(default_factory=list)
     known: dict[tuple[bytes, tuple[str, ...]], Path] = field(default_factory=dict)
     images: dict[str, Path] = field(default_factory=dict)
+    checked_s: dict[Path, float] = field(default_factory=dict)  # CPU time of the run that checked the output
     lock: Lock = field(default_factory=Lock)
 
     def build(self, choice: Choice) -> Built:
@@ -145,6 +146,7 @@ class Search:
                 verdict = "same code"
             else:
                 outcome = run_plain(built.path, self.load)
+                self.checked_s[built.path] = outcome.cpu_s
                 right = outcome.status == self.expected.status and outputs_agree(outcome.output, self.expected.output)
                 verdict = "" if right else "other output"
         except Exception as problem:  # a text that cannot be edited as the candidate wants is no reason to stop
@@ -163,6 +165,18 @@ class Search:
         return compare(
             paths, "base", self.load, rounds=rounds, runs=runs, seed=seed, until=self.until, floor_s=self.floor_s
         )
+
+    def screened(self, candidates: dict[str, Built], base: Built, rounds: int) -> dict[str, Ratio]:
+        """Ratios of a first look: of what runs for long the runs that checked the output are enough."""
+        if self.brief or base.path not in self.checked_s:
+            return self.measure(candidates, base, rounds)
+        seconds = {name: self.checked_s[built.path] / self.checked_s[base.path] for name, built in candidates.items()}
+        return {name: Ratio(found, found, found, 1) for name, found in seconds.items()}
+
+    @property
+    def brief(self) -> bool:
+        """Whether the program ends so soon that one run of it says nothing."""
+        return self.rounds[0] > 1
 
     @property
     def rounds(self) -> tuple[int, int, int]:
@@ -184,7 +198,8 @@ class Search:
 
     def affordable(self) -> int:
         """How many candidates can be screened in the time that is left; the likelier ones come first."""
-        each = self.build_s + self.once_s + self.rounds[0] * (self.once_s * self.runs + 0.01)
+        each = self.build_s + self.once_s
+        each += self.rounds[0] * (self.once_s * self.runs + 0.01) if self.brief else 0.0
         return max(int(SCREEN_SHARE * (self.until - time.monotonic()) / each), 0)
 
     def build_all(self, wanted: Sequence[Candidate], base: Built, start: Choice) -> dict[str, Built]:
@@ -201,7 +216,7 @@ class Search:
             return self.try_build(candidate.name, candidate.change(start), base)
 
         began = time.monotonic()
-        with ThreadPoolExecutor(BUILDERS) as threads:
+        with ThreadPoolExecutor(BUILDERS if self.brief else 1) as threads:
             built = list(threads.map(build, wanted[:most]))
         self.build_s = max((time.monotonic() - began) / len(built), BUILD_S) if built else self.build_s
         found: dict[Path, str] = {}
@@ -217,7 +232,7 @@ class Search:
         built = self.build_all(wanted, base, base.choice)
         if not built:
             return []
-        ratios = self.measure(built, base, self.rounds[0])
+        ratios = self.screened(built, base, self.rounds[0])
         for name, found in ratios.items():
             if found.median >= PROMISING:
                 self.findings.append(Finding(name, found, "no faster"))
@@ -335,6 +350,7 @@ def _reference(run: Search) -> Built:
     run.once_s = run.expected.cpu_s
     if run.once_s < QUICK_S:  # the first run has cold caches
         run.once_s = time_main(plain.path, run.load, 3)
+    run.checked_s[plain.path] = run.once_s
     run.floor_s = time_main(idle_executable(), Workload(("idle",)), IDLE_RUNS)
     run.load = replace(run.load, timeout_s=min(run.load.timeout_s, 5.0 + 10 * run.once_s))
     run.runs = runs_for(run.once_s)
@@ -365,7 +381,7 @@ def _placed_best(run: Search, plain: Built) -> Built:
     built = run.build_all(candidates.places(), plain, PLAIN)
     if not built:
         return plain
-    ratios = run.measure(built, plain, run.rounds[1])
+    ratios = run.screened(built, plain, run.rounds[1])
     best = min(ratios, key=lambda name: ratios[name].median)
     for name, found in ratios.items():
         run.findings.append(Finding(name, found, "taken" if name == best else "no faster"))

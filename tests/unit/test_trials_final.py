@@ -33,6 +33,8 @@ class Scripted:
     floor_s: float = 0.0
     settings: Settings = field(default_factory=Settings)
     rounds: tuple = (3, 9, 15)
+    runs: int = 1
+    build_s: float = 0.2
     findings: list = field(default_factory=list)
 
     def say(self, _text):
@@ -83,6 +85,12 @@ def test_without_any_part_that_pays_clangs_code_stays():
 def test_a_training_run_that_is_hardly_longer_than_its_start_must_gain_more(once_s, taken):
     plain = Choice(tuning=WIDE)
     assert end({(0, 0, True, True): 0.96}, plain, once_s=once_s)[0] == (plain if taken else AHEAD)
+
+
+def test_of_a_program_that_runs_for_long_few_parts_are_tried():
+    times = {(2, 1, True, True): 0.5, (2, 1, True, False): 1.05, (1, 1, True, True): 0.6, (0, 0, True, True): 0.7}
+    assert end(times)[:2] == (replace(ALL, clones=CLONES[:1]), 0.6)
+    assert end(times, once_s=2.0)[:2] == (replace(ALL, clones=(), versions=()), 0.7)
 
 
 def test_a_small_gain_may_cost_less_than_a_large_one():
