@@ -1,4 +1,4 @@
-"""Grows a program on a machine of its own: the same base, agent and host as for a process, over COM2.
+"""Grows a program on a machine of its own: the same base, agent and host as for a process, over a serial port.
 
 build_grow_image(program, recipe, out)  the base as the snapshot of an image whose kernel has signals and timers
 grow_guest(program, recipe)             boots it and serves its agent until the machine ends
@@ -25,6 +25,7 @@ from bareflow.layouts.wire import FRAME_TYPE
 from bareflow.machine.channel import ChannelPort
 from bareflow.machine.codemap import Code, CodeMap, Symbol
 from bareflow.machine.crash import with_backtrace
+from bareflow.machine.offers import offers_device
 from bareflow.machine.qemu import QemuMachine
 from bareflow.machine.result import GuestResult
 from bareflow.machine.run import OnText, boot
@@ -45,6 +46,7 @@ PORT_VARIABLE = ("BAREFLOW_WIRE", "/dev/vport0p1")  # where the machine offers i
 FEATURES = frozenset({"grow", "files", "input", "memory", "clock", "process"})  # what the agent and its libc ask for
 ONE_PORT = frozenset({"one_port"})
 WITHOUT_PCI = "microvm"
+PORT_DEVICE = "virtio-serial-pci"
 MIB = 1 << 20
 WINDOW = 4096  # bytes under way to the guest
 HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot
@@ -141,12 +143,21 @@ async def grow_guest(
         given = spec or MachineSpec(report.image, memory_mib=recipe.memory_mib + HOST_MIB)
         machine = replace(given, image=report.image, timeout_s=timeout_s or given.timeout_s)
         arguments = recipe.arguments if arguments is None else arguments
-        if machine.machine != WITHOUT_PCI:
-            machine = replace(machine, port=True)
+        machine = _with_port(machine, watch or Watch())
         environment = (*recipe.environment, PORT_VARIABLE if machine.port else WIRE_VARIABLE)
         machine = replace(machine, args=(recipe.name, *arguments), environment=environment)
         program.service.pool.wait_until_warm()  # the first functions are hot within milliseconds
         return await _boot(program, machine, report, watch, stdin, on_text)
+
+
+def _with_port(machine: MachineSpec, watch: Watch) -> MachineSpec:
+    """The machine with a virtio-serial port for the wire, where it can have one; COM2 brings less at a time."""
+    if machine.machine == WITHOUT_PCI:
+        return machine
+    if offers_device(PORT_DEVICE):
+        return replace(machine, port=True)
+    watch.note(f"QEMU here has no device {PORT_DEVICE}; the wire is COM2, and code arrives later.")
+    return machine
 
 
 async def _boot(

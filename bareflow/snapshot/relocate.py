@@ -59,6 +59,7 @@ class Plan:
         code_size: bytes of that function.
         size: bytes of the blob, with room for the addresses that GOT references need.
         got: symbol → offset of the word that holds its address.
+        weak: symbols that are at address 0 where nobody has them.
     """
 
     pieces: tuple[Piece, ...]
@@ -68,6 +69,7 @@ class Plan:
     code_size: int
     size: int
     got: Mapping[str, int]
+    weak: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -181,7 +183,8 @@ def _plan(elf: ELFFile, entry: str) -> Plan:
     if entry not in symbols:
         raise LinkError(f"The object of {entry} does not define it.")
     size = next(symbol["st_size"] for symbol in table.iter_symbols() if symbol.name == entry)
-    return Plan(tuple(pieces), relocations, symbols, symbols[entry], size, end, got)
+    weak = frozenset(one.name for one in table.iter_symbols() if one["st_info"]["bind"] == "STB_WEAK")
+    return Plan(tuple(pieces), relocations, symbols, symbols[entry], size, end, got, weak)
 
 
 def _lay_out(elf: ELFFile, entry: str) -> tuple[list[Piece], dict[int, int], int]:
@@ -285,6 +288,8 @@ def place_object(plan: Plan, address: int, symbols: Mapping[str, int]) -> bytes:
 def _address(plan: Plan, symbol: str, address: int, symbols: Mapping[str, int]) -> int:
     if symbol in plan.symbols:
         return address + plan.symbols[symbol]
+    if symbol not in symbols and symbol in plan.weak:
+        return 0
     if symbol not in symbols:
         raise LinkError(f"{symbol} is not in the running image.", "What the base does not hold cannot be called.")
     return symbols[symbol]

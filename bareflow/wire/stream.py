@@ -4,7 +4,7 @@
     pump = Pump(link, on_message)
     await pump.run(port)      # until the other side closes; then open again and call run again
 
-`Pump.keep` does the latter by itself: a cable may be attached late, pulled, and attached again.
+`wire/line.py` does the latter by itself: a cable may be attached late, pulled, and attached again.
 """
 
 from __future__ import annotations
@@ -227,20 +227,6 @@ class Pump:
         for result in results:
             if isinstance(result, Exception):
                 raise result
-
-    async def keep(self, open_again: Opener) -> None:
-        """Pump over one port after another, until cancelled: the line may come late, go, and come back."""
-        while True:
-            try:
-                port = await open_again()
-            except WireError:
-                await asyncio.sleep(RETRY_S)  # nothing tells when a device appears
-                continue
-            try:
-                self.link.line_cut(time.monotonic())
-                await self.run(port)
-            finally:
-                port.close()
 
     async def _read(self, port: BytePort) -> None:
         while data := await port.read():

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 import socket
+import time
 import tty
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_a_line_that_comes_late_and_is_cut_thrice_loses_nothing():
         guest, host = End(GuestLink(3, capacity=1 << 17), len(PAYLOADS)), End(HostLink(4), len(PAYLOADS))
         lines: asyncio.Queue[tuple[Port, Port] | None] = asyncio.Queue()
         guest_opens, host_opens = _openers(lines)
-        tasks = [asyncio.create_task(guest.pump.keep(guest_opens)), asyncio.create_task(host.pump.keep(host_opens))]
+        tasks = [asyncio.create_task(_keep(guest.pump, guest_opens)), asyncio.create_task(_keep(host.pump, host_opens))]
         for payload in PAYLOADS:
             guest.pump.send(40, payload)
         for cuts in range(4):
@@ -158,6 +159,15 @@ def test_a_line_that_comes_late_and_is_cut_thrice_loses_nothing():
 
 
 Opener = Callable[[], Awaitable[Port]]
+
+
+async def _keep(pump: Pump, opens: Opener) -> None:
+    """Pump over one port after another."""
+    while True:
+        port = await opens()
+        pump.link.line_cut(time.monotonic())
+        await pump.run(port)
+        port.close()
 
 
 def _openers(lines: asyncio.Queue[tuple[Port, Port] | None]) -> tuple[Opener, Opener]:

@@ -22,6 +22,17 @@ extern struct {
 static _Thread_local long per_thread = 5;
 _Thread_local long shared_per_thread;
 static long uses;
+static int begun[2], beginnings;
+__attribute__((constructor(300))) static void begin_late(void) {
+    begun[beginnings++] = 300;
+}
+__attribute__((constructor(200))) static void begin_early(void) {
+    begun[beginnings++] = 200;
+}
+__attribute__((destructor)) static void end(void) {
+    printf("ended with %d %d\n", begun[0], begun[1]);
+}
+long nobody_has_this(long) __attribute__((weak));
 const char *const words[] = {"alpha", "beta", "gamma"};
 
 static long add(long a, long b) {
@@ -147,5 +158,5 @@ int main(int argc, char **argv) {
     printf("%ld %ld %ld %ld %ld\n", total, uses, per_thread, shared_per_thread, same);
     if (argc > 2)
         settle(argv[2], argc > 3 ? argv[3] : "");
-    return (int)(same != rounds);
+    return (int)(same != rounds) + (nobody_has_this ? (int)nobody_has_this(1) : 0);
 }
