@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
     }
     for (long round = 0; round < rounds; round++) {
         multiply(a, b, c, size);
-        a[round] += 1e-3;
+        a[round % (size * size)] += 1e-3;
         for (int i = 0; i < size; i++)
             trace += c[i * size + i];
     }

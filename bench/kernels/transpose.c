@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
         matrix[i] = (uint32_t)i * 2654435761u;
     for (long i = 0; i < rounds; i++) {
         transpose(matrix, size);
-        matrix[i] ^= (uint32_t)i;
+        matrix[i % (size * size)] ^= (uint32_t)i;
         checksum = mix(checksum, matrix[size + 1]);
     }
     for (int i = 0; i < size * size; i++)
