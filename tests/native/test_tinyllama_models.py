@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
 
 import pytest
 
+from bareflow.compile.pool import CompilePool
+from bareflow.growth.local import grow_native
+from bareflow.growth.program import prepare, restart
+from bareflow.tiering import Policy
 from bench.llm.generate import Shape, head, make_pool, tensor_bytes, tensors
 from tests.native.llama_files import REFERENCE, Model, Tensor, decode, tiny
 from tests.native.llama_reference import logits
-from tests.native.test_tinyllama import VARIANTS, fast, models, numbers, run
+from tests.native.test_tinyllama import FOLDER, VARIANTS, fast, models, numbers, run
 
 __all__ = ["fast", "models"]
 
@@ -104,3 +109,21 @@ def test_tells_what_loading_took_and_that_no_page_was_missing(fast, models):
     assert b"loaded 906432 bytes in " in done.stderr
     assert b"page faults while generating: 0\n" in done.stderr
     assert b"bareflow: freeze with -DTINYLLAMA_VARIANT=" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def growing():
+    """The growing program, of which nothing rises by itself."""
+    with CompilePool(2) as pool:
+        yield prepare([FOLDER], pool, cpu="x86-64-v2", policy=Policy(thresholds=(1 << 40, 1 << 41, 1 << 42)))
+
+
+@pytest.mark.parametrize(("tier", "steps"), [("interp", 3), ("O0", 64)])
+@pytest.mark.parametrize("kind", ["f32", "q8_0"])
+def test_low_tiers_give_the_references_ids(growing, models, kind, tier, steps):
+    program = restart(growing, dict.fromkeys(growing.split.functions, tier))
+    prompt = REFERENCE["models"][f"tiny-{kind}"]["prompts"][0]
+    words = ("--model", models[kind], "--prompt", prompt["prompt"], "--variant", "sse", "--ids", "--tokens", steps)
+    result = asyncio.run(grow_native(program, [*map(str, words)], timeout_s=60))
+    assert result.exit_status == 0
+    assert numbers(result.output.decode().splitlines()[1]) == prompt["ids"][:steps]
