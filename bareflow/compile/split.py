@@ -305,6 +305,7 @@ def split_module(text: str) -> Split:
     for name in ("@llvm.used", "@llvm.compiler.used"):  # nothing is internal any more, so nothing can be dropped
         module.globals.pop(name, None)
     originals = _rename_locals(module)
+    _see_through_aliases(module)
     owned, kept = _block_addresses(module)
     for name, alias in module.aliases.items():
         if " ifunc " in f" {alias}":
@@ -373,6 +374,26 @@ def _rename_locals(module: ModuleText) -> dict[str, str]:
         for name, text in module.aliases.items()
     }
     return {new: bare(old) for old, new in fresh.items()}
+
+
+_ALIASED = re.compile(r"\balias .*, ptr (@(?:\"[^\"]*\"|[-\w.$]+))(?:, partition .*)?$")
+
+
+def _see_through_aliases(module: ModuleText) -> None:
+    """Have code and data name what an alias stands for: LLVM takes two names that it sees declared for two objects."""
+    targets = {name: match[1] for name, text in module.aliases.items() if (match := _ALIASED.search(text))}
+    if not targets:
+        return
+
+    def resolve(symbol: str) -> str:
+        while symbol in targets:
+            symbol = targets[symbol]
+        return symbol
+
+    for function in module.functions.values():
+        function.body = [replace_symbols(line, resolve) if "@" in line else line for line in function.body]
+    for one in module.globals.values():
+        one.initializer = replace_symbols(one.initializer, resolve)
 
 
 def _local_name(symbol: str) -> str:

@@ -120,6 +120,14 @@ static void escape(jmp_buf *target, int value) {
         longjmp(*target, value + 1);
 }
 
+long counted;
+extern long counted_too __attribute__((alias("counted")));
+static long two_names_of_one(long round) {
+    counted = round;
+    counted_too += 3;
+    return counted;
+}
+
 static int same_pointers(long round) {
     return table[round % 3] == (round % 3 == 0 ? add : round % 3 == 1 ? multiply : read);
 }
@@ -130,7 +138,8 @@ static long one_round(long round) {
     const char *sorted[] = {words[2], words[round % 3], words[0]};
     volatile long total = table[round % 3](round, 3) + (long)v.x + (long)v.z + sum(3, round, 2L, 1L);
     qsort(sorted, 3, sizeof *sorted, compare);
-    total += pick(sorted[1]) + threaded(round) + is_even((unsigned)round % 50) + second_name(round, 12);
+    total += pick(sorted[1]) + threaded(round) + is_even((unsigned)round % 50) + second_name(round, 12) +
+             two_names_of_one(round);
     if (setjmp(target) == 0)
         escape(&target, (int)round);
     else
