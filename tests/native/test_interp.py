@@ -11,14 +11,16 @@ from tests.native.interp.generator import generate
 from tests.native.interp_build import ROOT, RUNTIME, Built, build, driver_table, harnessed
 
 CORPUS = ROOT / "tests" / "native" / "interp"
-SEED, GENERATED = 20240, 150
+SEED, GENERATED = 20240, 75
 
 
 @pytest.fixture(scope="module")
 def interpreter(build_native) -> list[str]:
     """The interpreter's objects, compiled once, under the sanitizers."""
     parts = [*RUNTIME, "tests/native/interp/driver.c"]
-    return [str(build_native(f"{Path(part).name}.o", [part], ("-c", "-Wno-array-bounds"))) for part in parts]
+    return [
+        str(build_native(f"{Path(part).name}.o", [part], ("-c", "-Wno-array-bounds", "-g0", "-O0"))) for part in parts
+    ]
 
 
 def link(build_native, interpreter: list[str], folder: Path, built: Built, name: str) -> Path:
@@ -41,7 +43,7 @@ def test_interpreted_functions_equal_compiled_ones(corpus, interpreter, build_na
     source = tmp_path / f"{corpus}.c"
     text = generate(SEED, GENERATED) if corpus == "generated" else (CORPUS / f"{corpus}.c").read_text()
     source.write_text(text)
-    built = build(source, tmp_path)
+    built = build(source, tmp_path, level=1 if corpus == "generated" else 2)
     assert built.program.refused == {}
     program = link(build_native, interpreter, tmp_path, built, corpus)
     assert f"{len(harnessed(built.program))} functions, 0 differ" in run_driver(program)
