@@ -8,13 +8,6 @@
 #define PROGRAM bf_interp_program
 #define HEAP_CHUNK 512
 
-/* The dynamic memory of one call. */
-struct interp_heap {
-    uint64_t first; /* of the newest chunk */
-    uint64_t next;  /* 0: no chunk yet */
-    uint64_t end;
-};
-
 static uint64_t run(uint32_t index, const uint64_t *from, const uint16_t *list, uint64_t *results,
                     struct interp_regs *regs);
 
@@ -145,6 +138,13 @@ static inline void ask_for_setjmp(struct interp_twice *t, const struct bytecode_
     t->site = ip;
 }
 
+/* Have run_twice take a chunk of dynamic memory, and come back to the instruction that wants it. */
+static inline void ask_for_memory(struct interp_twice *t, const struct bytecode_instruction *ip,
+                                  uint64_t chunk) {
+    t->chunk = chunk;
+    t->site = ip;
+}
+
 #define LOW ((uint32_t)ip->imm)
 #define HIGH ((uint32_t)(ip->imm >> 32))
 #define NEXT                                                                                                 \
@@ -187,8 +187,11 @@ static __attribute__((noinline)) uint64_t run(uint32_t index, const uint64_t *fr
     const struct bytecode_instruction *ip = code;
     uint64_t *r;
     uint64_t frame;
+    struct interp_heap own_heap = {0, 0, 0};
+    struct interp_heap *heap = &own_heap;
     if (__builtin_expect(f->twice, 0)) {
-        const struct interp_twice *t = (const struct interp_twice *)from;
+        struct interp_twice *t = (struct interp_twice *)(uintptr_t)from;
+        heap = &t->heap;
         r = t->slots;
         frame = t->frame;
         ip = t->next;
@@ -202,7 +205,6 @@ static __attribute__((noinline)) uint64_t run(uint32_t index, const uint64_t *fr
         count_call(index, f, r);
     }
     uint64_t *const edge = PROGRAM.edge;
-    struct interp_heap heap = {0, 0, 0};
     uint64_t value = 0;
 #if BF_INTERP_CYCLES
     uint64_t entered = PROGRAM.cycles ? tsc() : 0;
@@ -222,9 +224,18 @@ done:
     return value;
 }
 
+/* Forget a chunk that lies below the stack pointer: longjmp has given it back. */
+static inline void keep_heap(struct interp_heap *heap) {
+    uint64_t sp;
+    __asm__ volatile("movq %%rsp, %0" : "=r"(sp));
+    if (heap->first < sp)
+        *heap = (struct interp_heap){0, 0, 0};
+}
+
 /* Run a function that calls setjmp: its slots and memory lie in this frame, and each time run() comes to a
  * setjmp it leaves, the call is made here, and run() goes on behind it. When longjmp comes, the frames of
- * run() and of all that it called are gone, and the setjmp here returns again. */
+ * run() and of all that it called are gone, and the setjmp here returns again. Memory of a size that varies
+ * is taken here, too. */
 static __attribute__((noinline)) uint64_t run_twice(uint32_t index, const uint64_t *from, uint64_t *results,
                                                     struct interp_regs *regs) {
     const struct bytecode_function *const f = PROGRAM.function + index;
@@ -239,12 +250,22 @@ static __attribute__((noinline)) uint64_t run_twice(uint32_t index, const uint64
     for (uint32_t i = 0; i < f->parameters; i++)
         t->slots[i] = from[i];
     count_call(index, f, t->slots);
+    t->heap = (struct interp_heap){0, 0, 0};
     for (;;) {
-        t->target = 0;
+        t->target = t->chunk = 0;
         uint64_t value = run(index, (const uint64_t *)t, NULL, results, regs);
+        if (t->chunk) {
+            char *taken = __builtin_alloca(t->chunk);
+            touch(taken, t->chunk);
+            t->heap.first = t->heap.next = (uint64_t)(uintptr_t)taken;
+            t->heap.end = t->heap.first + t->chunk;
+            t->next = t->site;
+            continue;
+        }
         if (!t->target)
             return value;
         bf_interp_twice(t);
+        keep_heap(&t->heap);
         t->slots[t->site->a] = t->came;
         t->next = t->site + 1 + (t->site->b + 7u) / 8;
     }

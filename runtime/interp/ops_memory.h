@@ -33,24 +33,28 @@ L_MEMMOVE: copy_any(POINTER(a), POINTER(b), r[ip->c]); NEXT;
 L_MEMSET: fill(POINTER(a), r[ip->b], r[ip->c]); NEXT;
 L_MEMCPY_I: copy_forward(POINTER(a), POINTER(b), ip->imm); NEXT;
 
-/* Dynamic memory is cut from chunks of this C function's own stack frame. Giving memory back makes it free
+/* Dynamic memory is cut from chunks of this C function's own stack frame, or of run_twice's. Giving memory back makes it free
  * again within the newest chunk; older chunks are freed when the function returns. */
 L_ALLOCA: {
     uint64_t size = r[ip->b], align = ip->imm;
-    uint64_t start = (heap.next + align - 1) & -align;
-    if (heap.next == 0 || start > heap.end || heap.end - start < size) {
+    uint64_t start = (heap->next + align - 1) & -align;
+    if (heap->next == 0 || start > heap->end || heap->end - start < size) {
         uint64_t chunk = size + align + HEAP_CHUNK;
+        if (f->twice) {
+            ask_for_memory((struct interp_twice *)(uintptr_t)r[f->slots], ip, chunk);
+            goto done;
+        }
         char *memory = __builtin_alloca(chunk);
         touch(memory, chunk);
-        heap.first = (uint64_t)(uintptr_t)memory;
-        heap.end = heap.first + chunk;
-        start = (heap.first + align - 1) & -align;
+        heap->first = (uint64_t)(uintptr_t)memory;
+        heap->end = heap->first + chunk;
+        start = (heap->first + align - 1) & -align;
     }
-    heap.next = start + size;
+    heap->next = start + size;
     r[ip->a] = start;
 } NEXT;
-L_STACKSAVE: r[ip->a] = heap.next; NEXT;
-L_STACKRESTORE: heap.next = r[ip->a] >= heap.first && r[ip->a] <= heap.end ? r[ip->a] : heap.first; NEXT;
+L_STACKSAVE: r[ip->a] = heap->next; NEXT;
+L_STACKRESTORE: heap->next = r[ip->a] >= heap->first && r[ip->a] <= heap->end ? r[ip->a] : heap->first; NEXT;
 
 L_ATOMICRMW: r[ip->a] = modify(LOW, r[ip->b], r[ip->c], HIGH); NEXT;
 L_CMPXCHG: {

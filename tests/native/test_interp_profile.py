@@ -104,6 +104,5 @@ def test_endless_recursion_ends_at_the_guard_page(counted):
 
 def test_refusals_name_their_reason(counted):
     assert counted[0].program.refused == {
-        "comes_back": "calls setjmp and takes memory of a size that varies",
         "forks": "calls vfork, which may return twice",
     }

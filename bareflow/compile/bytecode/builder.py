@@ -61,7 +61,6 @@ class Builder:
         self.narrow: dict[str, Ref] = {}  # sign extensions of 32 bits that only indices use
         self.named: tuple[int, int, int] | None = None  # of a variadic function, see `named_counts`
         self.twice = False  # it calls setjmp
-        self.dynamic = False  # it takes memory of a size known only when it runs
         self.prologue: list[Ins] = []
         self.block = VBlock("")
         self.out: list[Ins] = []

@@ -108,8 +108,6 @@ class _Lowering:
             self._block(at)
         for block, source, target in self.pending:
             self._copies(block, source, target)
-        if self.b.twice and self.b.dynamic:
-            raise ir.RefusedError("calls setjmp and takes memory of a size that varies")
         self.main[0].body[:0] = self.b.prologue
         blocks = [block for at in sorted(self.order) for block in (self.main[at], *self.extra[at])]
         registers = [ref.reg for ref in parameters]

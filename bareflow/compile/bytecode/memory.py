@@ -138,7 +138,6 @@ def lower_alloca(b: Builder, ins: ir.Instruction, *, entry: bool) -> Ref:
         result = b.reg()
         b.emit("frame", result, imm=b.frame_memory(size * count.value, align))
         return result
-    b.dynamic = True
     return b.op("alloca", b.op("mul64-i", b.ref(count), imm=size), imm=max(16, align))
 
 

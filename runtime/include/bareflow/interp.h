@@ -61,17 +61,26 @@ struct interp_out {
     struct interp_result result;
 };
 
+/* The dynamic memory of one call. */
+struct interp_heap {
+    uint64_t first; /* of the newest chunk */
+    uint64_t next;  /* 0: no chunk yet */
+    uint64_t end;
+};
+
 /* A call of a function that calls setjmp, in a frame that lives until it returns. */
 struct interp_twice {
     uint64_t back; /* where bf_interp_twice returns to, and with which registers */
     uint64_t saved[7];
     uint64_t target; /* setjmp, when run() has left to have it called; else 0 */
     uint64_t argument[2];
-    const struct bytecode_instruction *site; /* which of its instructions called setjmp */
+    const struct bytecode_instruction *site; /* which of its instructions called setjmp, or wants memory */
     uint64_t came;                           /* what setjmp returned */
     const struct bytecode_instruction *next; /* where run() goes on */
     uint64_t *slots;
     uint64_t frame; /* address of its memory */
+    uint64_t chunk; /* bytes of dynamic memory, when run() has left to have them; else 0 */
+    struct interp_heap heap;
 };
 
 _Static_assert(offsetof(struct interp_twice, saved) == INTERP_TWICE_SAVED, "saved");

@@ -58,4 +58,9 @@ TEST(masked) { EACH(4) h = mix(h, (u64)p_masked((int)R)); return h; }
 /* Many rounds, so that a frame that were lost each time would be noticed. */
 int rounds(int n) { volatile int sum = 0; volatile int i; for (i = 0; i < 3000; i++) { jmp_buf env; home = &env; int came = setjmp(env); if (!came) leave(n & 1, 3); sum += came; } return sum; }
 TEST(rounds) { return (u64)p_rounds((int)R); }
+/* Memory of a size that varies: what was taken before a setjmp stays, what was taken behind it is given back. */
+s64 varies(int n) { jmp_buf env; volatile s64 sum = 0; n &= 7; volatile u8 early[n + 1]; for (int i = 0; i <= n; i++) early[i] = (u8)(i * 3); for (volatile int i = 1; i < n + 2; i++) { volatile u8 late[i * 300]; late[i * 300 - 1] = (u8)i; home = &env; int came = setjmp(env); if (came < 2) { volatile u8 *more = __builtin_alloca((size_t)i * 500); for (int k = 0; k < i * 500; k++) more[k] = 9; sum += more[i * 500 - 1] + came; leave(n, came + 1); } sum = sum * 3 + late[i * 300 - 1]; } for (int i = 0; i <= n; i++) sum = sum * 5 + early[i]; return sum; }
+TEST(varies) { EACH(6) h = mix(h, (u64)p_varies((int)R)); return h; }
+s64 varies_twice(int n) { jmp_buf first, second; volatile int state = 0; volatile u8 a[(n & 7) + 1]; a[n & 7] = 3; if (setjmp(first) && state > 2) return state * 10 + a[n & 7]; volatile u8 *b = __builtin_alloca((size_t)(n & 63) + 700); b[(n & 63) + 699] = 5; int came = setjmp(second); state++; if (came < 3) { home = &second; leave(5, came + 1); } home = &first; leave(20, 1); return b[0]; }
+TEST(varies_twice) { EACH(6) h = mix(h, (u64)p_varies_twice((int)R)); return h; }
 /* clang-format on */
