@@ -3,12 +3,13 @@
     python -m bench.llm.compare --model FILE.gguf
     python -m bench.llm.compare --model FILE.gguf --llama-cpp
 
-Ours is the frozen program, run in a Linux process. Each round measures the core's streaming read bandwidth, then every
-program once, all on the same core; reported are medians, and the median of each round's own ratio: so drift of the
-machine falls out. The limit of generation is the bandwidth over the bytes that one token reads, which is every weight
-but the embedding's (unless that is the output too). Loading is set beside a program that only reads the file into
-fresh memory. All rates are per second of CPU time, which others on the machine disturb less. llama.cpp is the PyPI
-package llama-cpp-python, built on demand in environments of its own (bench/llm/llama_cpp.py); never a dependency.
+Ours is the program frozen for the model with one variant, its prefetch distance measured first, run in a Linux
+process. Each round measures the core's streaming read bandwidth, then every program once, all on the same core;
+reported are medians, and the median of each round's own ratio: so drift of the machine falls out. The limit of
+generation is the bandwidth over the bytes that one token reads, which is every weight but the embedding's (unless
+that is the output too). Loading is set beside a program that only reads the file into fresh memory. All rates are per
+second of CPU time, which others on the machine disturb less. llama.cpp is the PyPI package llama-cpp-python, built on
+demand in environments of its own (bench/llm/llama_cpp.py); never a dependency.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import re
 import statistics
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bareflow.errors import CompileError, ToolError
 from bareflow.freeze import freeze
+from bareflow.growth.choices import choices_in, with_choices
 from bareflow.image.gguf import check_llama, read_gguf
 from bareflow.image.recipe import load_recipe
 from bareflow.native import native_command
@@ -79,12 +81,18 @@ class Row:
     generation_ratio: float
 
 
-def freeze_workload(variant: str) -> Path:
-    """Freeze the workload as its recipe says, with one variant and nothing else; return the snapshot."""
+def freeze_workload(variant: str, model: Path, core: int) -> Path:
+    """Freeze the workload with one variant for a model, as growing does: with what it measures on its first run.
+
+    Returns:
+        The snapshot's path.
+    """
     recipe = load_recipe("tinyllama")
-    frozen = freeze(replace(recipe, flags=(*recipe.flags, f"-DTINYLLAMA_VARIANT={variant}")))
     out = cache_dir() / "bench" / f"tinyllama-{variant}.snapshot"
-    write_atomic(out, frozen.snapshot)
+    write_atomic(out, freeze(with_choices(recipe, [f"-DTINYLLAMA_VARIANT={variant}"])).snapshot)
+    words = ("tinyllama", "--model", str(model), "--prompt", PROMPT, "--tokens", "1")
+    said = on_core(core, native_command(out, words)).stderr
+    write_atomic(out, freeze(with_choices(recipe, choices_in(said.encode(), recipe.grow.measured))).snapshot)
     return out
 
 
@@ -155,7 +163,7 @@ def compare(model: Path, *, core: int, rounds: int, with_llama_cpp: bool) -> tup
     """
     flags = Path("/proc/cpuinfo").read_text()
     variants = [name for name in VARIANTS if name == "avx2" or "avx512_vnni" in flags]
-    ours = {name: freeze_workload(name) for name in variants}
+    ours = {name: freeze_workload(name, model, core) for name in variants}
     stream, read, needed = build_helper("stream"), build_helper("read"), bytes_per_token(model)
     peers = llama_cpp.prepare() if with_llama_cpp else {}
     samples: dict[str, list[Sample]] = {}
