@@ -120,8 +120,8 @@ def test_frozen_for_an_emulated_machine_it_keeps_within_its_size(small, boot):
     assert result.stdout.decode() == REFERENCE["models"]["tiny-q8_0"]["prompts"][0]["text"] + "\n"
 
 
-@pytest.mark.parametrize(("variant", "kind"), [("avx2", "q8_0"), ("avx512", "q4_0")])
-def test_frozen_for_a_real_machine_it_keeps_within_its_size(variant, kind, tmp_path):
+@pytest.mark.parametrize(("variant", "kind"), [("avx2", "q4_0"), ("avx512", "q4_0")])
+def test_frozen_for_a_real_machine_the_largest_keep_within_the_size(variant, kind, tmp_path):
     recipe = load_recipe("tinyllama")
     chosen = (f"-DTINYLLAMA_VARIANT={variant}", "-DTINYLLAMA_AHEAD=4096", f"-DTINYLLAMA_TYPES={TYPES[kind]}")
     report = build_image(dataclasses.replace(recipe, flags=(*recipe.flags, *chosen)), tmp_path / "frozen.img")
