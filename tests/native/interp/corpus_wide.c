@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* _Float16, __bf16 and __float128, integers of 65 to 128 bits, 16-byte atomics, IEEE extremes, FENV_ACCESS, x86. */
+/* Half, quadruple and brain floats, integers of 65 to 128 bits, 16-byte atomics, IEEE extremes, carries of x86. */
 #include "corpus.h"
 /* clang-format off */
 
