@@ -21,7 +21,7 @@ from bareflow.compile.frontend import compile_sources
 from bareflow.errors import BareFlowError
 
 EXPECTED = re.compile(
-    r"vector|inline assembly|instruction indirectbr|blockaddress|constant expression blockaddress"
+    r"vector|inline assembly|instruction (indirectbr|callbr)|blockaddress|constant expression blockaddress"
     r"|calls .*which may return twice|calls setjmp and takes"
     r"|intrinsic llvm\.(x86\.|vector|eh\.)|address of a caller|tail call that must not"
     r"|type (x86_\w+cc|win64cc|preserve_\w+cc)|convention|integer of \d+ bits|fsh[lr] of|arithmetic of fp128"

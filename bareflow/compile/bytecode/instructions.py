@@ -224,9 +224,12 @@ def _parse_cmpxchg(op: str, cursor: Cursor) -> ir.Instruction:
     return ir.Instruction("", op, kind, tuple(found), source=found[1].type)
 
 
+_KEEPS_MORE = frozenset({"preserve_mostcc", "preserve_allcc"})  # to a caller they are C's
+
+
 def _parse_call(op: str, cursor: Cursor) -> ir.Instruction:
-    while cursor.next in {"ccc", "fastcc", "coldcc"}:
-        if cursor.take() != "ccc":
+    while cursor.next in {"ccc", "fastcc", "coldcc", *_KEEPS_MORE}:
+        if cursor.take() in {"fastcc", "coldcc"}:
             raise ir.RefusedError("calling convention that is not C's")
     words, _, _ = cursor.attributes()
     kind = cursor.type()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Half, quadruple and brain floats, integers of 65 to 128 bits, 16-byte atomics, IEEE extremes, carries of x86. */
+/* Half, quadruple and brain floats, integers of 65 to 128 bits, 16-byte atomics, IEEE extremes, carries. */
 #include "corpus.h"
 /* clang-format off */
 
