@@ -29,6 +29,7 @@ _DEFINE = re.compile(
     re.MULTILINE,
 )
 _INTRINSIC = re.compile(r"@llvm\.x86\.(?!rdtsc|sse\.|sse2\.|mmx\.|flags\.)")  # beyond what every x86-64 CPU has
+_IN_NAMED_SECTION = re.compile(r'^@"?([\w.$-]+)"? = .*, section "[A-Za-z_]\w*"', re.MULTILINE)
 _VECTOR_SIGNATURE = re.compile(r"^(?:define|declare|.* call) .*<\d+ x ", re.MULTILINE)
 _OUTLINED = re.compile(r"\.cold\.\d+$")  # llvm/lib/Transforms/IPO/HotColdSplitting.cpp
 _NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
@@ -117,6 +118,11 @@ def named_in_assembly(text: str) -> set[str]:
     """Words in inline and module assembly: it may call functions by names that LLVM does not see."""
     lines = [line for line in text.splitlines() if line.startswith("module asm") or " asm " in line]
     return {word for line in lines for word in re.findall(r"[A-Za-z_][\w.$]*", line)}
+
+
+def named_by_section(text: str) -> set[str]:
+    """Globals in sections whose names are C identifiers: a linker's `__start_` and `__stop_` symbols reach them."""
+    return set(_IN_NAMED_SECTION.findall(text))
 
 
 def passes_vectors(text: str) -> bool:

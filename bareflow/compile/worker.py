@@ -278,7 +278,7 @@ def _strong_definitions(module: Any) -> list[str]:
 def _narrow(module: Any, text: str, keep: list[str] | None, only: list[str] | None) -> None:
     """Make all but `keep` internal (whole program), or emit nothing but `only` (one function's code)."""
     if keep is not None:
-        kept = {*keep, *ir.named_in_assembly(text)}
+        kept = {*keep, *ir.named_in_assembly(text), *ir.named_by_section(text)}
         for value in [*module.functions, *module.global_variables]:
             ours = not value.is_declaration and value.linkage.name == "external"
             if ours and value.name not in kept and not value.name.startswith("llvm."):

@@ -64,7 +64,11 @@ _family("set-eq128 set-ult128 set-ule128 set-slt128 set-sle128", "DQQ.", "a = 1 
 _family("addf subf mulf divf addd subd muld divd", "DUU.", "a = b OP c, as float or double")
 _family("muladdf muladdd", "DUUU", "a = b * c + d, rounded twice (llvm.fmuladd without a fused instruction)")
 _family("sqrtf sqrtd ftod dtof stof stod s32tof s32tod utof utod ftos dtos ftou dtou", "DU..", "a = OP(b)")
-_family("fpclassf fpclassd fpclassh fpclassq", "DU..", "a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half")
+_family(
+    "fpclassf fpclassd fpclassh fpclassq",
+    "DU..",
+    "a = 1 if b is of a class in the immediate, as llvm.is.fpclass; q: its upper half",
+)
 
 _family("addx subx mulx divx", "PQQ.", "a = b OP c, as long double")
 _family("sqrtx", "PQ..", "a = OP(b)")

@@ -56,7 +56,8 @@ INTERPRETER_FLAGS = (
 # At the lowest address that our kernel gives a workload; Linux does not mind.
 BASE_ADDRESS = next(one.value for one in MEMMAP.constants if one.name == "MEM_WORKLOAD_BASE")
 LINK_FLAGS = (
-    *("-m", "elf_x86_64", "-static", "--gc-sections", "--build-id=none", "-z", "noexecstack", "--strip-debug"),
+    *("-m", "elf_x86_64", "-static", "--gc-sections", "-z", "nostart-stop-gc"),
+    *("--build-id=none", "-z", "noexecstack", "--strip-debug"),
     f"--image-base={BASE_ADDRESS:#x}",
 )
 _LINK_FORMAT = 3  # raise it when the same inputs are to give another base

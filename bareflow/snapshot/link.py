@@ -37,7 +37,7 @@ from bareflow.toolchain import data_root, run, zig
 # Sections that nobody refers to go; debug information goes, names stay; no page changes its rights at start.
 # fmt: off
 FLAGS = (
-    "-m", "elf_x86_64", "-static", "--build-id=none", "--gc-sections", "--strip-debug", "-O2",
+    "-m", "elf_x86_64", "-static", "--build-id=none", "--gc-sections", "-z", "nostart-stop-gc", "--strip-debug", "-O2",
     "-z", "norelro", "-z", "max-page-size=4096", "-z", "noexecstack", "--no-warn-symbol-ordering",
     "--color-diagnostics=never", "--error-limit=50",
 )

@@ -77,6 +77,11 @@ def test_names_in_assembly_are_found():
     assert "plain" not in found
 
 
+def test_globals_that_only_a_linkers_symbols_reach_are_found():
+    text = '@one = global i32 1, section "registry", align 4\n@two = global i32 2, section ".data.x"\n'
+    assert ir.named_by_section(text) == {"one"}
+
+
 def test_intrinsics_of_every_cpu_do_not_count():
     assert not ir.uses_intrinsics("call i64 @llvm.x86.rdtsc()\ncall void @llvm.x86.sse2.pause()")
     assert ir.uses_intrinsics("call i32 @llvm.x86.sse42.crc32.32.8(i32 %0, i8 %1)")
