@@ -157,10 +157,7 @@ ATOMIC = Enumeration(
     name="atomic operation",
     prefix="ATOMIC",
     doc="The operation of an atomicrmw.",
-    members={
-        name: (number, f"{name}, as LLVM's atomicrmw")
-        for number, name in enumerate(_ATOMIC)
-    },
+    members={name: (number, f"{name}, as LLVM's atomicrmw") for number, name in enumerate(_ATOMIC)},
 )
 
 PLACE = Enumeration(
