@@ -77,7 +77,7 @@ class Reports:
                 continue
             one.places[tier or self.base.slots[one.index].tier] += 1
             if one.places[one.tier] == PLACES_HOT:
-                one.forced = True
+                one.held, one.forced = False, True
                 self._rise(one)
 
     def name_at(self, address: int) -> str | None:
