@@ -7,7 +7,7 @@ takes what is called most, whatever its tier: so what matters most reaches O3 ho
 Where thresholds decide, a function climbs one tier at a time, and is seen and timed at each. In a crowd the second lane
 makes an exception: while more than CROWD functions wait, what is called most goes straight where its counts say.
 A loop in one long call makes its function hot again and again, though nobody has entered the code that was made for
-it: then the next tier but one is what it waits for, and the one between, which nobody would see, is not compiled.
+it: then it waits for the highest tier, and those between, which nobody would see, are not compiled.
 """
 
 from __future__ import annotations
@@ -50,26 +50,29 @@ class Climb:
             step = min(steps, key=lambda one: RISING.index(one.after)) if lane == LOWEST_FIRST else steps[0]
             return waiting[step.function], step.after
         for one in waiting.values():
-            above = [tier for tier in RISING[RISING.index(one.tier) + 1 :] if tier not in one.barred]
+            above = [tier for tier in self._above(one) if tier not in one.barred]
             if one.forced and above:
-                return one, above[min(1, len(above) - 1) if one.held else 0]
+                return one, above[-1 if one.held else 0]
             one.hot_at = None
         return None
 
+    def _above(self, one: Growing) -> tuple[str, ...]:
+        """The tiers that a function may rise to."""
+        return RISING[RISING.index(one.tier) + 1 : RISING.index(self.policy.highest) + 1]
+
     def hold(self, one: Growing) -> int | None:
-        """Have a function that loops in one call wait for the next tier but one, if nobody has entered its code.
+        """Have a function that loops in one call wait for the highest tier, if nobody has entered its code.
 
         Returns:
             The threshold at which it is hot again; None: it need not wait.
         """
         if one.entered:
             one.held = False
-        above = RISING.index(one.tier) + 1
-        threshold = self.policy.threshold(RISING[above]) if above < len(RISING) else None
-        if one.entered or one.held or threshold is None or self.policy.kind != "counts":
+        above = self._above(one)
+        if one.entered or one.held or len(above) < 2 or self.policy.kind != "counts":
             return None
         one.held = True
-        return threshold
+        return self.policy.threshold(above[-2])
 
     def earned(self, tsc_hz: float) -> dict[str, str]:
         """Function symbol → the tier that its counts have earned above its own: the program ended too early."""

@@ -90,7 +90,7 @@ class Growing:
     hot_at: float | None = None  # when it began to wait for one; None: it does not
     told: bool = False  # the agent found it hot, and knows when
     forced: bool = False  # ticks found it too often, or it loops in one call
-    held: bool = False  # nobody has called its present code: it waits until it has earned two tiers
+    held: bool = False  # nobody has called its present code: it waits until it has earned the highest
     published_at: int = -1  # calls of both kinds when its present code was published; -1: it began with it
     barred: set[str] = field(default_factory=set)  # tiers that it cannot reach
     compile_ms: dict[str, float] = field(default_factory=dict)

@@ -55,9 +55,8 @@ class Reports:
             if one is not None:
                 one.calls, one.self_calls = head["calls"], head["self_calls"]
                 one.found_at(TIER.name_of(head["tier"]))
-                if one.held and one.entered:
-                    one.held, one.forced = False, True
-                    self._rise(one)
+                if one.entered:
+                    self._entered(one)
 
     def times(self, payload: bytes) -> None:
         """Single timed calls."""
@@ -65,7 +64,16 @@ class Reports:
             record = TIME_SAMPLE.decode(payload, at)
             if record["function"] < len(self.functions):
                 one = self.functions[record["function"]]
-                one.timed(TIER.name_of(record["tier"])).add_call(record["cycles"], record["weight"])
+                tier = TIER.name_of(record["tier"])
+                one.timed(tier).add_call(record["cycles"], record["weight"])
+                if tier == one.tier:
+                    self._entered(one)
+
+    def _entered(self, one: Growing) -> None:
+        """A function's present code has been called: it need not wait for the highest tier any longer."""
+        if one.held:
+            one.held, one.forced = False, True
+            self._rise(one)
 
     def places(self, payload: bytes) -> None:
         """Ticks found the program there: what holds it longest may rise however seldom it is called."""

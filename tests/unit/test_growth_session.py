@@ -21,6 +21,7 @@ from bareflow.layouts.growth import (
     PUBLISH_ORDER,
     PUBLISH_STATUS,
     PUBLISHED_RECORD,
+    TIME_SAMPLE,
 )
 from bareflow.layouts.snapshot import TIER
 from bareflow.snapshot.base import Base
@@ -52,13 +53,13 @@ class Service:
 class Agent:
     """What a growing program would do with the host's messages."""
 
-    def __init__(self, arena=4096, policy=None, answer="done"):
+    def __init__(self, arena=4096, policy=None, answer="done", first="O0"):
         self.answers = [answer]
         self.memory, self.orders, self.notes, self.armed = {}, [], [], []
         self.service = Service()
         functions = tuple(SplitFunction(name, name, "0" * 32, 50, (), recursive=False) for name in ("f", "g"))
         symbols = ImageSymbols({"evil_symbol": 0x400000}, {"f.body": (BODY_AT, 64), "g.body": (BODY_AT + 64, 64)})
-        base = Base(b"", tuple(Slot(one.symbol, "", one.body, "O0") for one in functions), BUILD, symbols)
+        base = Base(b"", tuple(Slot(one.symbol, "", one.body, first) for one in functions), BUILD, symbols)
         self.session = GrowthSession(base, functions, self.service, self.take, policy=policy, on_note=self.notes.append)
         self.say("started", AGENT_STARTED.encode(functions=2, arena_base=ARENA, arena_size=arena, build_id=BUILD))
 
@@ -221,31 +222,50 @@ def test_ticks_that_find_a_function_again_and_again_raise_it_without_calls():
     assert asyncio.run(story()).rises == [("f", "O0", "O1")]
 
 
-def test_a_loop_in_one_long_call_skips_the_tier_that_nobody_would_enter():
+def test_a_loop_in_one_long_call_skips_the_tiers_that_nobody_would_enter():
     async def story():
-        agent = Agent()
-        agent.hot(0, "O0", 7, "back-edges")  # called at O0: it climbs
+        agent = Agent(first="interp")
+        agent.hot(0, "interp", 7, "back-edges")
         await settle()
-        agent.hot(0, "O1", 7, "back-edges")  # the call that loops is still the one before O1 was published
+        agent.hot(0, "O0", 7, "back-edges")  # the call that loops is still the one before O0 was published
         await settle()
         waited = agent.rises.copy()
-        agent.hot(0, "O1", 7, "back-edges")  # at the threshold that it was armed with
+        agent.hot(0, "O0", 7, "back-edges")  # at the threshold that it was armed with
         await settle()
         return agent, waited
 
     agent, waited = asyncio.run(story())
-    assert waited == [("f", "O0", "O1")]
+    assert waited == [("f", "interp", "O0")]
     assert agent.armed == [10000]
-    assert agent.rises == [*waited, ("f", "O1", "O3")]
+    assert agent.rises == [*waited, ("f", "O0", "O3")]
 
 
-def test_a_loop_whose_next_call_has_come_rises_without_waiting():
+def test_no_loop_raises_a_function_above_the_highest_tier_that_is_wanted():
+    async def story():
+        agent = Agent(first="interp", policy=Policy(highest="O1"))
+        for tier in ("interp", "O0", "O0", "O1"):
+            agent.hot(0, tier, 7, "back-edges")
+            await settle()
+        return agent.rises
+
+    assert asyncio.run(story()) == [("f", "interp", "O0"), ("f", "O0", "O1")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("counts", FUNCTION_COUNTS.encode(function=0, tier=TIER["O1"], calls=9)),
+        ("times", TIME_SAMPLE.encode(function=0, tier=TIER["O1"], cycles=100, weight=1)),
+        ("places", (ARENA + 1).to_bytes(8, "little") * PLACES_HOT),
+    ],
+)
+def test_a_loop_whose_next_call_has_come_rises_without_waiting(kind, message):
     async def story():
         agent = Agent()
         agent.hot(0, "O0", 7, "back-edges")
         await settle()
         agent.hot(0, "O1", 7, "back-edges")
-        agent.say("counts", FUNCTION_COUNTS.encode(function=0, tier=TIER["O1"], calls=9))
+        agent.say(kind, message)
         await settle()
         return agent.rises
 
