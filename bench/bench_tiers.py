@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import re
@@ -54,7 +55,7 @@ LIMITS = {
 }
 SMALL = 200  # lines of IR
 MICROSECOND = 1e-6
-REPEATS = 3  # processes of each way within a round; the least counts
+REPEATS = 9  # processes of each way within a round, some hundredths of a second each; the least counts
 COUNTED_CALLS = 200  # of each function, half a second
 RUN_TIMEOUT_S = 3600.0
 GUEST_TIMEOUT_S = 60.0
@@ -181,13 +182,9 @@ def measure_functions(
 def measure_function(
     function: str, commands: Mapping[str, Sequence[str]], rounds: int, tsc_hz: float
 ) -> dict[str, Any]:
-    """Medians over rounds of paired ratios; the ways run in random order within a round."""
+    """Medians over rounds of paired ratios."""
     order = random.Random(function)  # noqa: S311  an order, not a secret
-    samples: list[dict[str, float]] = []
-    for _ in range(rounds):
-        names = list(commands)
-        order.shuffle(names)
-        samples.append({name: least(name, commands[name], function) for name in names})
+    samples = [one_round(function, commands, order) for _ in range(rounds)]
     frozen = median(sample["frozen"] for sample in samples)
     return {
         "name": function,
@@ -200,9 +197,16 @@ def measure_function(
     }
 
 
-def least(way: str, command: Sequence[str], function: str) -> float:
-    """The fewest ticks per call over some processes: other programs on this machine only ever add."""
-    return min(cycles_per_call(way, command, function) for _ in range(REPEATS))
+def one_round(function: str, commands: Mapping[str, Sequence[str]], order: random.Random) -> dict[str, float]:
+    """The fewest ticks per call over some processes of each way: other programs on this machine only ever add.
+
+    The ways take turns in random order, so that whatever slows the machine meets all of them.
+    """
+    found = dict.fromkeys(commands, math.inf)
+    for _ in range(REPEATS):
+        for name in order.sample(list(commands), len(commands)):
+            found[name] = min(found[name], cycles_per_call(name, commands[name], function))
+    return found
 
 
 def cycles_per_call(way: str, command: Sequence[str], function: str) -> float:

@@ -32,7 +32,7 @@ from bareflow.snapshot.writer import write_snapshot
 from bareflow.toolchain import run
 
 # Calls a process makes of each function: some tens of milliseconds on a current machine.
-CALLS = {"fibonacci": 12, "sum_to_n": 5_000_000, "multiply": 500_000, "matrix_multiply": 150}
+CALLS = {"fibonacci": 12, "sum_to_n": 20_000_000, "multiply": 1_000_000, "matrix_multiply": 150}
 LIMIT = 1.05
 
 
