@@ -46,6 +46,7 @@ from bareflow.profile.values import Profile
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.tiering import Policy
 from bareflow.toolchain import write_atomic
+from bareflow.trials.evidence import specials
 from bareflow.trials.freeze import TrialRun
 
 __all__ = [
@@ -200,7 +201,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     gardener.step("comparing the frozen program with the growing one")
     why = difference(boots.boots[0].outcome, await runs.frozen(frozen, report))
     if not why:
-        _keep(places, frozen)
+        _keep(places, frozen, boots.profile)
     total_ms = (time.monotonic() - began) * 1000
     measure = settings.native and settings.measure and not settings.remote and not why
     measured = runs.measure(frozen) if measure else {}
@@ -297,8 +298,9 @@ def grow_image(
         return report, program.base.build_id.hex()
 
 
-def _keep(places: Places, frozen: Frozen) -> None:
-    """The frozen program does what it should: its files get their names."""
+def _keep(places: Places, frozen: Frozen, profile: Profile) -> None:
+    """The frozen program does what it should: its files get their names, its profile what was specialised."""
+    save_profile(places.profile, replace(profile, special=specials(frozen.evidence)))
     write_atomic(places.snapshot, frozen.snapshot)
     places.unchecked.replace(places.image)
 

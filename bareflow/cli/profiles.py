@@ -74,12 +74,14 @@ def show(files: Sequence[str], profiles: Sequence[Profile], *, as_json: bool) ->
     from rich.console import Console
     from rich.markup import escape
 
-    from bareflow.profile.report import table
+    from bareflow.profile.report import specialised, table
 
     console = Console(highlight=False)
     console = console if console.is_terminal else Console(highlight=False, width=WIDE)
     for name, one in zip(files, profiles, strict=True):
         console.print(table(one, title=escape(name)))
+        for line in specialised(one):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def merge(files: Sequence[str], profiles: Sequence[Profile], out: Path | None, *, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
 
 PROFILE_MAGIC = 0x46504642
-PROFILE_VERSION = 1
+PROFILE_VERSION = 2
 DIGEST_BYTES = 16
 VALUE_OTHERS = 1
 VALUE_SITE = 2
@@ -37,6 +37,7 @@ PROFILE_TABLE = Enumeration(
         "builds": (8, "profile_name: build ids in hexadecimal"),
         "cpus": (9, "profile_name: CPUs that it was taken on"),
         "strings": (10, "bytes: names in UTF-8, each ended by a zero; padded with zeros"),
+        "special": (11, "profile_special; version 1 has none"),
     },
 )
 
@@ -48,6 +49,16 @@ EVENT_KIND = Enumeration(
         "published": (1, "calls go to the new code"),
         "refused": (2, "the code cache was full or the agent refused it"),
         "failed": (3, "the compiler failed"),
+    },
+)
+
+SPECIAL_KIND = Enumeration(
+    name="special kind",
+    prefix="SPECIAL",
+    doc="How a frozen program treats a special case.",
+    members={
+        "clone": (1, "a copy of a function, for values of its arguments"),
+        "version": (2, "a copy within a function, for what it reads"),
     },
 )
 
@@ -80,22 +91,28 @@ BACK_EDGE_COUNTS = Record(
     ),
 )
 
-PROFILE_HEADER = Record(
-    "profile_header",
-    "Begins a profile file. Every table begins at a multiple of 8 bytes, counted from the header's first.",
-    (
-        Field("magic", "u32", "PROFILE_MAGIC"),
-        Field("version", "u32", "PROFILE_VERSION"),
-        Field("header_size", "u32", "PROFILE_HEADER_SIZEOF"),
-        Field("crc32", "u32", "CRC-32 of the whole file with this field zero"),
-        Field("total_size", "u64", "size of the file in bytes"),
-        Field("boots", "u64", "runs merged into it"),
-        Field("dropped", "u64", "records that guests dropped"),
-        Field("tsc_hz", "u64", "TSC ticks in a second, of the fastest machine; 0: unknown"),
-        Field("offsets", "u32", "by PROFILE_TABLE: where it begins", len(PROFILE_TABLE.members)),
-        Field("counts", "u32", "by PROFILE_TABLE: its entries; of strings the bytes", len(PROFILE_TABLE.members)),
-    ),
-)
+
+def _header(tables: int) -> Record:
+    return Record(
+        "profile_header",
+        "Begins a profile file. Every table begins at a multiple of 8 bytes, counted from the header's first.",
+        (
+            Field("magic", "u32", "PROFILE_MAGIC"),
+            Field("version", "u32", "PROFILE_VERSION"),
+            Field("header_size", "u32", "PROFILE_HEADER_SIZEOF"),
+            Field("crc32", "u32", "CRC-32 of the whole file with this field zero"),
+            Field("total_size", "u64", "size of the file in bytes"),
+            Field("boots", "u64", "runs merged into it"),
+            Field("dropped", "u64", "records that guests dropped"),
+            Field("tsc_hz", "u64", "TSC ticks in a second, of the fastest machine; 0: unknown"),
+            Field("offsets", "u32", "by PROFILE_TABLE: where it begins", tables),
+            Field("counts", "u32", "by PROFILE_TABLE: its entries; of strings the bytes", tables),
+        ),
+    )
+
+
+PROFILE_HEADER = _header(len(PROFILE_TABLE.members))
+PROFILE_HEADER_1 = _header(len(PROFILE_TABLE.members) - 1)  # of version 1
 
 PROFILE_FUNCTION = Record(
     "profile_function",
@@ -178,6 +195,21 @@ PROFILE_EVENT = Record(
     ),
 )
 
+PROFILE_SPECIAL = Record(
+    "profile_special",
+    "A special case that the program was frozen with.",
+    (
+        Field("function", "u32", "offset of its name in the strings"),
+        Field("values", "u32", "offset in the strings: its values in words"),
+        Field("kind", "u32", "SPECIAL_…"),
+        Field("reserved", "u32", "zero"),
+        Field("calls", "u64", "calls, or reads of a version, in which they held"),
+        Field("total", "u64", "of so many"),
+        Field("gain", "u32", "time with it, in millionths of that without; 0: not measured"),
+        Field("miss", "u32", "the same where the values do not hold"),
+    ),
+)
+
 PROFILE_NAME = Record("profile_name", "A name.", (Field("name", "u32", "offset in the strings"),))
 
 PROFILE = Layout(
@@ -186,11 +218,11 @@ PROFILE = Layout(
     doc="What was seen of a program while it ran. Profiles merge by adding counts; docs/profile.md tells how.",
     constants=(
         Constant("PROFILE_MAGIC", PROFILE_MAGIC, 'the bytes "BFPF"'),
-        Constant("PROFILE_VERSION", PROFILE_VERSION, "readers refuse any other"),
+        Constant("PROFILE_VERSION", PROFILE_VERSION, "readers know 1, too, and refuse any other"),
         Constant("VALUE_OTHERS", VALUE_OTHERS, "flag of a profile_value"),
         Constant("VALUE_SITE", VALUE_SITE, "flag of a profile_value"),
     ),
-    enumerations=(PROFILE_MESSAGE, PROFILE_TABLE, EVENT_KIND),
+    enumerations=(PROFILE_MESSAGE, PROFILE_TABLE, EVENT_KIND, SPECIAL_KIND),
     records=(
         EDGE_COUNTS,
         VALUE_COUNTS,
@@ -204,5 +236,6 @@ PROFILE = Layout(
         PROFILE_STACK,
         PROFILE_EVENT,
         PROFILE_NAME,
+        PROFILE_SPECIAL,
     ),
 )

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from bareflow.errors import ProfileError
-from bareflow.profile.values import TIERS, ArgumentValues, FunctionProfile, Profile, TierTimes, TierUp
+from bareflow.layouts.profile import SPECIAL_KIND
+from bareflow.profile.values import TIERS, ArgumentValues, FunctionProfile, Profile, Special, TierTimes, TierUp
 
 FORMAT = "bareflow-profile"
 VERSION = 1
@@ -25,6 +26,7 @@ def to_document(profile: Profile) -> dict[str, Any]:
         "functions": [_function(profile.functions[key]) for key in sorted(profile.functions)],
         "stacks": [{"frames": list(s), "count": profile.stacks[s]} for s in sorted(profile.stacks)],
         "tier_ups": [vars(event) for event in sorted(profile.events)],
+        **({"special": [vars(profile.special[key]) for key in sorted(profile.special)]} if profile.special else {}),
     }
 
 
@@ -96,6 +98,7 @@ def from_document(document: dict[str, Any]) -> Profile:
         _count(document["boots"]),
         _count(document["dropped"]),
         _count(document["tsc_hz"]),
+        {one.key: one for one in map(_read_special, document.get("special", []))},
     )
 
 
@@ -114,6 +117,13 @@ def _read_function(entry: dict[str, Any]) -> FunctionProfile:
         {_count(v["instruction"]): _read_values(v) for v in entry.get("sites", [])},
         _count(entry.get("tunings", 0)) & 0xFFFFFFFF,
     )
+
+
+def _read_special(entry: dict[str, Any]) -> Special:
+    if entry["kind"] not in SPECIAL_KIND.members:
+        raise ValueError(f"{entry['kind']!r} is no kind of special case")
+    total, calls, gain, miss = (_count(entry[field]) for field in ("total", "calls", "gain", "miss"))
+    return Special(_text(entry["function"]), entry["kind"], _text(entry["values"]), total, calls, gain, miss)
 
 
 def _read_times(entry: dict[str, Any]) -> TierTimes:

@@ -16,19 +16,22 @@ from bareflow.layouts.profile import (
     PROFILE_EVENT,
     PROFILE_FUNCTION,
     PROFILE_HEADER,
+    PROFILE_HEADER_1,
     PROFILE_MAGIC,
     PROFILE_NAME,
+    PROFILE_SPECIAL,
     PROFILE_STACK,
     PROFILE_TABLE,
     PROFILE_TIME,
     PROFILE_VALUE,
     PROFILE_VERSION,
+    SPECIAL_KIND,
     VALUE_OTHERS,
     VALUE_SITE,
 )
 from bareflow.layouts.record import Record
 from bareflow.layouts.snapshot import TIER
-from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile, TierTimes, TierUp
+from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile, Special, TierTimes, TierUp
 from bareflow.toolchain import write_atomic
 
 _RECORDS: dict[str, Record] = {
@@ -42,7 +45,9 @@ _RECORDS: dict[str, Record] = {
     "events": PROFILE_EVENT,
     "builds": PROFILE_NAME,
     "cpus": PROFILE_NAME,
+    "special": PROFILE_SPECIAL,
 }
+_HEADERS = {1: PROFILE_HEADER_1, PROFILE_VERSION: PROFILE_HEADER}
 _ALL_ONES = (1 << 64) - 1
 _CRC_AT = PROFILE_HEADER.offsets["crc32"]
 Row = dict[str, Any]
@@ -75,6 +80,8 @@ def encode_profile(profile: Profile) -> bytes:
     for table, names in (("builds", profile.builds), ("cpus", profile.cpus)):
         for name in sorted(names):
             tables.add(table, name=tables.name(name))
+    for case in sorted(profile.special):
+        tables.special(profile.special[case])
     header = {"boots": profile.boots, "dropped": profile.dropped, "tsc_hz": profile.tsc_hz}
     try:
         return tables.encode(header)
@@ -157,15 +164,30 @@ class _Tables:
             after=TIER[event.after],
         )
 
+    def special(self, case: Special) -> None:
+        self.add(
+            "special",
+            function=self.name(case.function),
+            values=self.name(case.values),
+            kind=SPECIAL_KIND[case.kind],
+            calls=case.calls,
+            total=case.total,
+            gain=case.gain,
+            miss=case.miss,
+        )
+
     def encode(self, header: Row) -> bytes:
-        parts = [b"".join(_RECORDS[t].encode(**row) for row in self._rows[t]) for t in _RECORDS]
-        counts = [len(self._rows[table]) for table in _RECORDS]
-        parts.append(bytes(self._strings))
-        counts.append(len(self._strings))
         offsets: list[int] = []
+        counts: list[int] = []
         body = bytearray()
-        for part in parts:
+        for table in PROFILE_TABLE.members:
             offsets.append(PROFILE_HEADER.size + len(body))
+            if table in _RECORDS:
+                part = b"".join(_RECORDS[table].encode(**row) for row in self._rows[table])
+                counts.append(len(self._rows[table]))
+            else:
+                part = bytes(self._strings)
+                counts.append(len(part))
             body += part + bytes(-len(part) % 8)
         header |= {"magic": PROFILE_MAGIC, "version": PROFILE_VERSION, "header_size": PROFILE_HEADER.size}
         header |= {"total_size": PROFILE_HEADER.size + len(body), "offsets": offsets, "counts": counts}
@@ -198,15 +220,18 @@ class _Wrong(Exception):  # noqa: N818 — never leaves this module
 
 
 def _checked_header(data: bytes) -> Row:
-    if len(data) < PROFILE_HEADER.size:
+    if len(data) < PROFILE_HEADER_1.size:
         raise _Wrong(f"{len(data)} bytes are fewer than its header has")
-    header = PROFILE_HEADER.decode(data)
+    header = PROFILE_HEADER_1.decode(data)
     if header["magic"] != PROFILE_MAGIC:
         raise _Wrong("it does not begin with the magic number")
-    if header["version"] != PROFILE_VERSION:
-        raise _Wrong(f"it has version {header['version']}, this BareFlow reads version {PROFILE_VERSION}")
-    if header["header_size"] != PROFILE_HEADER.size:
-        raise _Wrong(f"its header has {header['header_size']} bytes and not {PROFILE_HEADER.size}")
+    if header["version"] not in _HEADERS:
+        known = " and ".join(str(version) for version in _HEADERS)
+        raise _Wrong(f"it has version {header['version']}, this BareFlow reads versions {known}")
+    layout = _HEADERS[header["version"]]
+    header = layout.decode(data.ljust(layout.size, b"\0"))
+    if len(data) < layout.size or header["header_size"] != layout.size:
+        raise _Wrong(f"its header has {header['header_size']} bytes and not {layout.size}")
     if header["total_size"] != len(data):
         raise _Wrong(f"it has {len(data)} bytes and says that it has {header['total_size']}")
     without = data[:_CRC_AT] + bytes(4) + data[_CRC_AT + 4 :]
@@ -219,9 +244,9 @@ class _Reader:
     """Rows of a checked file; every range and name is looked up within bounds."""
 
     def __init__(self, data: bytes, header: Row) -> None:
-        end = PROFILE_HEADER.size
-        self._tables: dict[str, list[Row]] = {}
-        for at, table in enumerate(PROFILE_TABLE.members):
+        end = header["header_size"]
+        self._tables: dict[str, list[Row]] = {table: [] for table in _RECORDS}
+        for at, table in enumerate([*PROFILE_TABLE.members][: len(header["offsets"])]):
             size = _RECORDS[table].size if table in _RECORDS else 1
             offset, count = header["offsets"][at], header["counts"][at]
             if offset != end or offset + count * size > len(data):
@@ -252,6 +277,7 @@ class _Reader:
             header["boots"],
             header["dropped"],
             header["tsc_hz"],
+            {case.key: case for case in (self._special(row) for row in rows["special"])},
         )
         if len(profile.functions) != len(functions) or any(True for left in rows.values() for _ in left):
             raise _Wrong("a table has entries that nothing refers to")
@@ -286,6 +312,11 @@ class _Reader:
 
     def _stack(self, row: Row, frames: Iterator[Row]) -> tuple[str, ...]:
         return tuple(self._name(next(frames)["name"]) for _ in range(row["frames"]))
+
+    def _special(self, row: Row) -> Special:
+        kind = SPECIAL_KIND.name_of(row["kind"])
+        words = self._name(row["function"]), kind, self._name(row["values"])
+        return Special(*words, row["total"], row["calls"], row["gain"], row["miss"])
 
     def _event(self, row: Row) -> TierUp:
         return TierUp(

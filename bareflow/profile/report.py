@@ -91,6 +91,12 @@ def _cycles(row: Row, tier: str) -> str:
     return f"{'' if tier in row.exact else '~'}{row.cycles[tier]:,.0f}"
 
 
+def specialised(profile: Profile) -> tuple[str, ...]:
+    """A line for each special case that the program was frozen with."""
+    cases = (profile.special[key] for key in sorted(profile.special))
+    return tuple(f"{case.function}: a {case.kind} for {case.words}" for case in cases)
+
+
 def summary(profile: Profile) -> str:
     """One line: how much there is, and what was lost."""
     counts = (("function", len(profile.functions)), ("boot", profile.boots), ("tier-up", len(profile.events)))

@@ -8,7 +8,7 @@ versions of a source merge without mixing; `fit` then picks what belongs to one 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from bareflow.layouts.snapshot import TIER
 
 TIERS: tuple[str, ...] = tuple(TIER.members)
 UNKNOWN_DIGEST = "0" * 32
+MILLION = 1_000_000
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -179,6 +180,47 @@ class TierUp:
     code_bytes: int = 0
 
 
+@dataclass(frozen=True, order=True)
+class Special:
+    """A special case that the program was frozen with: for what, on which evidence, for what gain.
+
+    Args:
+        function: its name.
+        kind: of layouts.profile.SPECIAL_KIND.
+        values: in words: "argument 1 is 64".
+        total: calls that were seen, or reads for a version.
+        calls: those of them in which the values held.
+        gain: time with it, in millionths of that without; 0: not measured.
+        miss: the same where the values do not hold.
+    """
+
+    function: str
+    kind: str
+    values: str
+    total: int = 0
+    calls: int = 0
+    gain: int = 0
+    miss: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells special cases apart."""
+        return self.function, self.kind, self.values
+
+    @property
+    def words(self) -> str:
+        """For people: "taps is 9 in 100 % of 1,916,520 reads; takes 0.125 of the time"."""
+        said = self.values
+        if self.total:
+            what = "reads" if self.kind == "version" else "calls"
+            said += f" in {100 * round(self.calls / self.total, 4):.4g} % of {self.total:,} {what}"
+        if self.gain:
+            said += f"; takes {self.gain / MILLION:.3f} of the time"
+        if self.miss:
+            said += f", and {self.miss / MILLION:.3f} with other values"
+        return said
+
+
 @dataclass(frozen=True)
 class Profile:
     """All of it.
@@ -192,6 +234,7 @@ class Profile:
         boots: runs merged into it.
         dropped: records that guests had to drop.
         tsc_hz: TSC ticks in a second of the fastest machine; 0: unknown.
+        special: what the program was frozen with last, by `Special.key`; of two the one with more evidence.
     """
 
     functions: Mapping[tuple[str, str], FunctionProfile] = field(default_factory=dict)
@@ -202,6 +245,7 @@ class Profile:
     boots: int = 0
     dropped: int = 0
     tsc_hz: int = 0
+    special: Mapping[tuple[str, str, str], Special] = field(default_factory=dict)
 
     def merge(self, other: Profile) -> Profile:
         """Both together."""
@@ -214,6 +258,7 @@ class Profile:
             self.boots + other.boots,
             self.dropped + other.dropped,
             max(self.tsc_hz, other.tsc_hz),
+            join(self.special, other.special, max),
         )
 
     def named(self, name: str) -> FunctionProfile | None:
@@ -227,7 +272,8 @@ class Profile:
         lost = {name for name, _ in self.functions} - {name for name, _ in kept}
         stacks = {stack: count for stack, count in self.stacks.items() if lost.isdisjoint(stack)}
         events = tuple(event for event in self.events if event.function not in lost)
-        fitted = Profile(kept, stacks, events, self.builds, self.cpus, self.boots, self.dropped, self.tsc_hz)
+        special = {key: one for key, one in self.special.items() if one.function not in lost}
+        fitted = replace(self, functions=kept, stacks=stacks, events=events, special=special)
         return Fitted(fitted, tuple(sorted(lost & digests.keys())), tuple(sorted(lost - digests.keys())))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from bareflow.compile.specialise import Clone
 from bareflow.compile.variants import Choice
 from bareflow.compile.versions import Version
+from bareflow.profile.values import MILLION, Special
 
 
 def special_cases(choice: Choice, findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -30,6 +31,28 @@ def special_cases(choice: Choice, findings: Sequence[Mapping[str, Any]]) -> list
     return cases + [_case(one, "version", list(one.words), one.name, measured) for one in choice.versions]
 
 
+def specials(evidence: Mapping[str, Any]) -> dict[tuple[str, str, str], Special]:
+    """What a freezing specialised, as a profile keeps it.
+
+    Args:
+        evidence: of the freezing, `special` as `special_cases` made it.
+    """
+    cases = map(_special, evidence.get("special", ()))
+    return {case.key: case for case in cases}
+
+
+def _special(case: Mapping[str, Any]) -> Special:
+    return Special(
+        case["function"],
+        case["kind"],
+        " and ".join(case["values"]),
+        case["total"],
+        case["calls"],
+        round((case["gain"] or 0) * MILLION),
+        round((case["miss"] or 0) * MILLION),
+    )
+
+
 def _arguments(clone: Clone) -> list[str]:
     return [f"argument {argument} is {value}" for argument, value in clone.values]
 
@@ -48,17 +71,4 @@ def _case(
         "gain": round(gain["median"], 4) if gain else None,
         "miss": round(miss["median"], 4) if miss else None,
     }
-    return {**case, "words": _in_words(case)}
-
-
-def _in_words(case: Mapping[str, Any]) -> str:
-    """One special case for people: "taps is 9 in 100 % of 1,916,520 reads; takes 0.125 of the time"."""
-    what = "reads" if case["kind"] == "version" else "calls"
-    words = " and ".join(case["values"])
-    if case["share"] is not None:
-        words += f" in {100 * case['share']:.4g} % of {case['total']:,} {what}"
-    if case["gain"] is not None:
-        words += f"; takes {case['gain']:.3f} of the time"
-    if case["miss"] is not None:
-        words += f", and {case['miss']:.3f} with other values"
-    return words
+    return {**case, "words": _special(case).words}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -132,7 +132,8 @@ def _key(program: Program, trials: TrialRun, specialise: bool, weights: bool) ->
     load = [trials.load.arguments, digest_of(trials.load.stdin.hex()), vars(trials.settings)]
     tools: Sequence[str] = (ZIG_VERSION, version("llvmlite"), target_by_name("native").cpu)
     program_key = [program.bitcode.digest, program.target.cpu, program.target.features]
-    return digest_of([FORMAT, tools, program_key, to_document(program.profile), load, specialise, weights])
+    seen = to_document(replace(program.profile, special={}))  # what came of freezing does not change it
+    return digest_of([FORMAT, tools, program_key, seen, load, specialise, weights])
 
 
 def _read(stored: Any) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bareflow.errors import ProfileError
-from bareflow.layouts.profile import EVENT_KIND, PROFILE_HEADER
+from bareflow.layouts.profile import EVENT_KIND, PROFILE_HEADER, SPECIAL_KIND
 from bareflow.profile.document import from_json, to_json
 from bareflow.profile.file import decode_profile, encode_profile
+from bareflow.profile.report import specialised
 from bareflow.profile.store import load_profile, save_profile
 from bareflow.profile.values import (
     TIERS,
     ArgumentValues,
     FunctionProfile,
     Profile,
+    Special,
     TierTimes,
     TierUp,
     merge_all,
@@ -45,6 +48,11 @@ FUNCTIONS = st.builds(
 )
 KINDS = st.sampled_from(tuple(EVENT_KIND.members))
 EVENTS = st.builds(TierUp, COUNTS, COUNTS, NAMES, TIER_NAMES, TIER_NAMES, KINDS, COUNTS, COUNTS, COUNTS, COUNTS)
+PARTS = st.integers(0, 2**32 - 1)
+CASES = st.sampled_from(tuple(SPECIAL_KIND.members))
+SPECIAL = st.builds(
+    Special, NAMES, CASES, st.sampled_from(["argument 0 is 7", "taps is 9"]), COUNTS, COUNTS, PARTS, PARTS
+)
 PROFILES = st.builds(
     Profile,
     st.lists(FUNCTIONS, max_size=3).map(lambda functions: {f.key: f for f in functions}),
@@ -55,6 +63,7 @@ PROFILES = st.builds(
     COUNTS,
     COUNTS,
     COUNTS,
+    st.lists(SPECIAL, max_size=3).map(lambda cases: {case.key: case for case in cases}),
 )
 
 
@@ -95,6 +104,10 @@ def test_values_of_loads_and_call_results_are_kept_apart_from_arguments():
     assert decode_profile(encode_profile(profile)) == profile
     assert from_json(to_json(profile)) == profile
     assert profile.merge(profile).named("f").sites[7].counts == {4: 1800}
+
+
+CASE = Special("fibonacci", "clone", "argument 0 is 30", total=4, calls=3, gain=500_000)
+SPECIALISED = {CASE.key: CASE}
 
 
 def example() -> Profile:
@@ -248,8 +261,24 @@ def test_a_count_beyond_64_bits_is_an_error_and_not_a_wrong_file():
         encode_profile(Profile(boots=1 << 64))
 
 
-def test_profiles_written_by_the_first_version_stay_readable_and_writable():
+def test_profiles_written_by_the_first_version_stay_readable():
     binary, document = GOLDEN / "profile-v1.bin", GOLDEN / "profile-v1.json"
     assert load_profile(binary) == load_profile(document) == example()
-    assert encode_profile(load_profile(binary)) == binary.read_bytes()
     assert to_json(load_profile(document)) == document.read_text()
+
+
+def test_profiles_written_by_the_second_version_stay_readable_and_writable():
+    binary = GOLDEN / "profile-v2.bin"
+    assert load_profile(binary) == replace(example(), special=SPECIALISED)
+    assert encode_profile(load_profile(binary)) == binary.read_bytes()
+
+
+def test_a_changed_function_loses_its_special_cases():
+    fitted = replace(example(), special=SPECIALISED).fit({})
+    assert fitted.profile.special == {}
+
+
+def test_what_was_specialised_is_told_in_words():
+    profile = replace(example(), special=SPECIALISED)
+    (line,) = specialised(profile)
+    assert line == "fibonacci: a clone for argument 0 is 30 in 75 % of 4 calls; takes 0.500 of the time"

@@ -6,8 +6,8 @@
 
 /* the bytes "BFPF" */
 #define PROFILE_MAGIC 0x46504642
-/* readers refuse any other */
-#define PROFILE_VERSION 1
+/* readers know 1, too, and refuse any other */
+#define PROFILE_VERSION 2
 /* flag of a profile_value */
 #define VALUE_OTHERS 1
 /* flag of a profile_value */
@@ -30,11 +30,16 @@
 #define PROFILE_TABLE_BUILDS 8 /* profile_name: build ids in hexadecimal */
 #define PROFILE_TABLE_CPUS 9 /* profile_name: CPUs that it was taken on */
 #define PROFILE_TABLE_STRINGS 10 /* bytes: names in UTF-8, each ended by a zero; padded with zeros */
+#define PROFILE_TABLE_SPECIAL 11 /* profile_special; version 1 has none */
 
 /* What became of a tier-up. */
 #define EVENT_PUBLISHED 1 /* calls go to the new code */
 #define EVENT_REFUSED 2 /* the code cache was full or the agent refused it */
 #define EVENT_FAILED 3 /* the compiler failed */
+
+/* How a frozen program treats a special case. */
+#define SPECIAL_CLONE 1 /* a copy of a function, for values of its arguments */
+#define SPECIAL_VERSION 2 /* a copy within a function, for what it reads */
 
 /* Edge counters of one function; several messages where they do not fit one. */
 #define EDGE_COUNTS_FUNCTION_OFFSET 0
@@ -63,8 +68,8 @@
 #define PROFILE_HEADER_DROPPED_OFFSET 32
 #define PROFILE_HEADER_TSC_HZ_OFFSET 40
 #define PROFILE_HEADER_OFFSETS_OFFSET 48
-#define PROFILE_HEADER_COUNTS_OFFSET 92
-#define PROFILE_HEADER_SIZEOF 136
+#define PROFILE_HEADER_COUNTS_OFFSET 96
+#define PROFILE_HEADER_SIZEOF 144
 
 /* One function with one body. The ranges lie one behind the other without gaps. */
 #define PROFILE_FUNCTION_NAME_OFFSET 0
@@ -129,6 +134,17 @@
 #define PROFILE_NAME_NAME_OFFSET 0
 #define PROFILE_NAME_SIZEOF 4
 
+/* A special case that the program was frozen with. */
+#define PROFILE_SPECIAL_FUNCTION_OFFSET 0
+#define PROFILE_SPECIAL_VALUES_OFFSET 4
+#define PROFILE_SPECIAL_KIND_OFFSET 8
+#define PROFILE_SPECIAL_RESERVED_OFFSET 12
+#define PROFILE_SPECIAL_CALLS_OFFSET 16
+#define PROFILE_SPECIAL_TOTAL_OFFSET 24
+#define PROFILE_SPECIAL_GAIN_OFFSET 32
+#define PROFILE_SPECIAL_MISS_OFFSET 36
+#define PROFILE_SPECIAL_SIZEOF 40
+
 #if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
 #include <stddef.h>
 #include <stdint.h>
@@ -170,8 +186,8 @@ struct profile_header {
     uint64_t boots; /* runs merged into it */
     uint64_t dropped; /* records that guests dropped */
     uint64_t tsc_hz; /* TSC ticks in a second, of the fastest machine; 0: unknown */
-    uint32_t offsets[11]; /* by PROFILE_TABLE: where it begins */
-    uint32_t counts[11]; /* by PROFILE_TABLE: its entries; of strings the bytes */
+    uint32_t offsets[12]; /* by PROFILE_TABLE: where it begins */
+    uint32_t counts[12]; /* by PROFILE_TABLE: its entries; of strings the bytes */
 };
 _Static_assert(offsetof(struct profile_header, magic) == PROFILE_HEADER_MAGIC_OFFSET, "magic");
 _Static_assert(offsetof(struct profile_header, version) == PROFILE_HEADER_VERSION_OFFSET, "version");
@@ -294,6 +310,26 @@ struct profile_name {
 };
 _Static_assert(offsetof(struct profile_name, name) == PROFILE_NAME_NAME_OFFSET, "name");
 _Static_assert(sizeof(struct profile_name) == PROFILE_NAME_SIZEOF, "profile_name");
+
+struct profile_special {
+    uint32_t function; /* offset of its name in the strings */
+    uint32_t values; /* offset in the strings: its values in words */
+    uint32_t kind; /* SPECIAL_… */
+    uint32_t reserved; /* zero */
+    uint64_t calls; /* calls, or reads of a version, in which they held */
+    uint64_t total; /* of so many */
+    uint32_t gain; /* time with it, in millionths of that without; 0: not measured */
+    uint32_t miss; /* the same where the values do not hold */
+};
+_Static_assert(offsetof(struct profile_special, function) == PROFILE_SPECIAL_FUNCTION_OFFSET, "function");
+_Static_assert(offsetof(struct profile_special, values) == PROFILE_SPECIAL_VALUES_OFFSET, "values");
+_Static_assert(offsetof(struct profile_special, kind) == PROFILE_SPECIAL_KIND_OFFSET, "kind");
+_Static_assert(offsetof(struct profile_special, reserved) == PROFILE_SPECIAL_RESERVED_OFFSET, "reserved");
+_Static_assert(offsetof(struct profile_special, calls) == PROFILE_SPECIAL_CALLS_OFFSET, "calls");
+_Static_assert(offsetof(struct profile_special, total) == PROFILE_SPECIAL_TOTAL_OFFSET, "total");
+_Static_assert(offsetof(struct profile_special, gain) == PROFILE_SPECIAL_GAIN_OFFSET, "gain");
+_Static_assert(offsetof(struct profile_special, miss) == PROFILE_SPECIAL_MISS_OFFSET, "miss");
+_Static_assert(sizeof(struct profile_special) == PROFILE_SPECIAL_SIZEOF, "profile_special");
 
 #endif
 
