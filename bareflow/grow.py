@@ -192,8 +192,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
         except UnfinishedError as problem:
             save_profile(places.profile, earlier.merge(problem.profile))
             raise
-        gardener.step("packing the growing image")
-        packed = build_grow_image(boots.next_program(), _with_profile(recipe, places), places.grow_image)
+        following = boots.next_program()
         growing_ms = program.service.compile_ms
     choices, recipe = await runs.choose(boots.profile)
     frozen = freeze(recipe, profile=boots.profile, trials=settings.trials, progress=gardener.step)
@@ -202,6 +201,8 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     why = difference(boots.boots[0].outcome, await runs.frozen(frozen, report))
     if not why:
         _keep(places, frozen, boots.profile)
+    gardener.step("packing the growing image")
+    packed = build_grow_image(following, _with_profile(recipe, places), places.grow_image)
     total_ms = (time.monotonic() - began) * 1000
     measure = settings.native and settings.measure and not settings.remote and not why
     measured = runs.measure(frozen) if measure else {}

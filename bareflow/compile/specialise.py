@@ -19,6 +19,9 @@ from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile
 PLAIN = ".plain"
 MIN_SHARE = 0.02  # of the program's work: below it a clone pays nothing
 MIN_CALLS = 8  # a value seen in fewer calls is no evidence, unless the function itself is hot
+MIN_SAMPLE = (
+    64  # calls in which arguments must have been seen where not all calls were: growing code leaves the interpreter
+)
 HOT_SHARE = 0.10
 DOMINANT = 0.90  # of the calls
 FREQUENT = 0.25  # of the calls, where two or three values share nearly all of them
@@ -38,8 +41,8 @@ class Clone:
     Args:
         function: its name.
         values: (argument, value) in order; values zero-extended.
-        calls: calls of the profile in which they surely were so; of all its calls.
-        total: all its calls.
+        calls: calls of the profile in which they surely were so.
+        total: of so many in which arguments were looked at.
     """
 
     function: str
@@ -82,32 +85,39 @@ def propose(text: str, profile: Profile, digests: Mapping[str, str], heat: Heat)
 
 def _clones(function: FunctionText, known: FunctionProfile, share: float) -> list[Clone]:
     """All dominant values together, then each argument alone: one may change while another stays."""
-    calls = known.all_calls
-    if calls < MIN_CALLS and share < HOT_SHARE:
-        return []
-    frequent: dict[int, tuple[tuple[int, int], ...]] = {}
+    frequent: dict[int, list[Clone]] = {}
     for argument, seen in sorted(known.values.items()):
-        if argument < len(function.parameters) and _WIDTH.match(function.parameters[argument].type):
-            values = _frequent(seen, calls)
-            if values:
-                frequent[argument] = values
-    dominant = {argument: values[0] for argument, values in frequent.items() if values[0][1] >= DOMINANT * calls}
-    clones = []
-    if len(dominant) > 1:
-        together = max(calls - sum(calls - count for _, count in dominant.values()), 0)
-        clones.append(Clone(function.name, tuple((a, v) for a, (v, _) in dominant.items()), together, calls))
-    singles = [(argument, value, count) for argument, values in frequent.items() for value, count in values]
-    singles.sort(key=lambda one: (one[1], one[0]))  # small values first: trip counts that can be unrolled
-    clones += [Clone(function.name, ((a, v),), count, calls) for a, v, count in singles[:MAX_SINGLES]]
-    return clones
+        integer = argument < len(function.parameters) and _WIDTH.match(function.parameters[argument].type)
+        if integer and _is_evidence(seen.total, known.all_calls, share):
+            values = _frequent(seen)
+            frequent[argument] = [Clone(function.name, ((argument, v),), count, seen.total) for v, count in values]
+    singles = [clone for clones in frequent.values() for clone in clones]
+    singles.sort(key=lambda one: (one.values[0][1], one.values[0][0]))  # small values first: they can be unrolled
+    dominant = [clones[0] for clones in frequent.values() if clones and clones[0].calls >= DOMINANT * clones[0].total]
+    return [*_together(dominant), *singles[:MAX_SINGLES]]
 
 
-def _frequent(seen: ArgumentValues, calls: int) -> tuple[tuple[int, int], ...]:
+def _is_evidence(seen: int, calls: int, share: float) -> bool:
+    """Whether a function's arguments were looked at in enough of its calls."""
+    return seen >= (MIN_CALLS if share < HOT_SHARE else 1) if seen >= calls else seen >= MIN_SAMPLE
+
+
+def _together(clones: Sequence[Clone]) -> list[Clone]:
+    """One clone for the values of several; that they come together is a lower bound."""
+    if len(clones) < 2:
+        return []
+    total = min(clone.total for clone in clones)
+    others = sum(-((clone.calls - clone.total) * total // clone.total) for clone in clones)
+    values = tuple(pair for clone in clones for pair in clone.values)
+    return [Clone(clones[0].function, values, max(total - others, 0), total)]
+
+
+def _frequent(seen: ArgumentValues) -> tuple[tuple[int, int], ...]:
     """(value, calls) of one value that dominates, or of a few that together do."""
-    top = [pair for pair in seen.top(MAX_VALUES) if pair[1] >= FREQUENT * calls]
+    top = [pair for pair in seen.top(MAX_VALUES) if pair[1] >= FREQUENT * seen.total]
     if seen.dominant(DOMINANT) is not None:
         top = top[:1]
-    return tuple(top) if sum(count for _, count in top) >= DOMINANT * calls else ()
+    return tuple(top) if sum(count for _, count in top) >= DOMINANT * seen.total else ()
 
 
 def specialise(text: str, clones: Sequence[Clone], *, apart: bool = False) -> str:

@@ -29,11 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(native=True, timeout_s=60, boots=4)
 PROGRAM = """
 #include <stdio.h>
-static unsigned mix(unsigned x) {{ return x * 2654435761u ^ x >> 7; }}
+__attribute__((noinline)) static unsigned mix(unsigned x, int by) {{ return x * 2654435761u ^ x >> by; }}
 static unsigned twist(unsigned x) {{ return {twist}; }}
 int main(int argc, char **argv) {{
     unsigned sum = argc;
-    for (int i = 0; i < 400000; i++) sum = mix(sum) + twist(i);
+    for (int i = 0; i < 400000; i++) sum = mix(sum, argc + 6) + twist(i);
     printf("sum %u\\n", sum);
     return 5;
 }}
@@ -96,6 +96,14 @@ def test_the_growing_image_carries_the_profile_and_names_are_remembered(first):
     assert read_file(folder / "mixer.grow.img", "PROFILE.BIN") == (folder / "mixer.profile").read_bytes()
     known = names_of_build(growth.boots.last.program.base.build_id.hex())
     assert {one.name for one in known.functions} == {"mix", "twist", "main"}
+
+
+def test_the_profile_says_what_was_specialised(first):
+    cases = load_profile(first[1] / "mixer.profile").special
+    assert set(cases) == {("mix", "clone", "argument 1 is 7")}
+    (case,) = cases.values()
+    assert 0.9 * case.total < case.calls <= case.total
+    assert [row["text"] for row in document(first[0])["specialisations"]] == [case.words]
 
 
 def test_freezing_from_the_saved_profile_gives_the_same_bytes(first, tmp_path):

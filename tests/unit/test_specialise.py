@@ -42,6 +42,14 @@ def test_a_value_in_most_calls_gets_a_clone():
     assert proposed(known(a1=seen({32: 95, 7: 5}))) == [((1, 32),)]
 
 
+def test_a_function_that_left_the_interpreter_is_judged_by_the_calls_seen_there():
+    left = known(calls=1_000_000, a1=seen({32: 95}, 5))
+    profile = Profile({left.key: left})
+    (clone,) = propose(TEXT, profile, {}, heat(TEXT, profile, {}))
+    assert (clone.calls, clone.total) == (95, 100)
+    assert proposed(known(calls=1_000_000, a1=seen({32: 20}))) == []
+
+
 def test_a_value_that_changes_gets_none():
     assert proposed(known(a1=seen({32: 60, 7: 5}, 35))) == []
 
