@@ -59,6 +59,10 @@ class Version:
 
     def __or__(self, other: Version) -> Version:
         """Both together."""
+        if {*other.values} <= {*self.values}:
+            return self
+        if {*self.values} <= {*other.values}:
+            return other
         values = tuple(sorted({*self.values, *other.values}))
         words = tuple(dict.fromkeys((*self.words, *other.words)))
         return Version(self.function, values, words, self.calls + other.calls, self.total + other.total)
@@ -103,6 +107,8 @@ def _steady(name: str, sites: Sequence[Site], known: FunctionProfile, *, calls_o
         held = sum(seen.counts[value] for _, seen in here)
         words = f"{here[0][0].words} is {literal(here[0][0].type, value)}"
         total = sum(seen.total for _, seen in here)
+        alike = sum(one.words[0].partition(" (place ")[0] == words for one in found)
+        words += f" (place {alike + 1})" if alike else ""
         found.append(Version(name, tuple((site.number, value) for site, _ in here), (words,), held, total))
     return sorted(found, key=lambda one: (-one.total, one.values))[:MAX_PLACES]
 

@@ -116,6 +116,7 @@ class Search:
     floor_s: float = 0.0  # CPU time of a process that does nothing
     build_s: float = BUILD_S  # of one candidate, several side by side
     deadline_s: float | None = None  # of a candidate's compilation; the first, the reference, has none
+    plain: Built | None = None  # what has to be beaten
     expected: Outcome = field(default_factory=lambda: Outcome(0.0, 0, b""))
     findings: list[Finding] = field(default_factory=list)
     known: dict[tuple[bytes, tuple[str, ...]], Path] = field(default_factory=dict)
@@ -346,6 +347,7 @@ def _reference(run: Search) -> Built:
         plain = run.build(AHEAD)
     except BareFlowError:
         plain = run.build(PLAIN)
+    run.plain = plain
     run.expected = run_plain(plain.path, run.load)
     run.once_s = run.expected.cpu_s
     if run.once_s < QUICK_S:  # the first run has cold caches
@@ -378,11 +380,14 @@ def _hopeless(finding: Finding) -> bool:
 
 def _placed_best(run: Search, plain: Built) -> Built:
     """The whole program at its best place: what all candidates begin with, be it slower than clang's code or not."""
-    built = run.build_all(candidates.places(), plain, PLAIN)
+    wanted = candidates.places()
+    built = run.build_all(wanted, plain, PLAIN)
     if not built:
         return plain
     ratios = run.screened(built, plain, run.rounds[1])
     best = min(ratios, key=lambda name: ratios[name].median)
+    same = {finding.name for finding in run.findings if finding.verdict == "same code"}
+    as_it_is = next((one for one in wanted if one.name in same), None) if ratios[best].median > 1 else None
     for name, found in ratios.items():
-        run.findings.append(Finding(name, found, "taken" if name == best else "no faster"))
-    return built[best]
+        run.findings.append(Finding(name, found, "taken" if name == best and not as_it_is else "no faster"))
+    return replace(plain, choice=as_it_is.change(PLAIN)) if as_it_is else built[best]

@@ -25,6 +25,7 @@ OPEN = "noinline of the source ignored"
 SHARE = 0.75  # of all time, at most, is over when the last special case is begun with
 LOSS = 1.02  # what other values than the profile's may cost
 WORTH = 0.2  # of what the profile's values save, that much may be lost where they do not hold; the end is stricter
+EVEN = 0.97  # or more, of code that other values find faster than clang's all the same: both count alike then
 
 
 def take_special(run: Search, base: Built, *, specialise: bool = True) -> Built:
@@ -77,15 +78,26 @@ def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Bui
     without = run.try_build(name, missed(better.choice, function), better)
     if without is None:
         return base
-    ratios = run.measure({"hit": better, name: without}, base, run.rounds[1])
-    kept = ratios[name].median <= loss_allowed(ratios["hit"])
+    built = {"hit": better, name: without}
+    if run.plain:
+        built["clang's code"] = run.plain
+    ratios = run.measure(built, base, run.rounds[1])
+    kept = bearable(ratios["hit"], ratios[name], ratios.get("clang's code"))
     run.found(name, ratios[name], "taken" if kept else "too slow")
     return better if kept else base
 
 
-def loss_allowed(gain: Ratio) -> float:
-    """What other values may cost, by what those of the profile bring."""
-    return max(LOSS, 1 + WORTH * (1 - gain.median))
+def bearable(hit: Ratio, miss: Ratio, plain: Ratio | None) -> bool:
+    """Whether a special case is worth what it costs where its values do not hold.
+
+    Args:
+        hit: with the profile's values, against what it is built upon.
+        miss: with other values.
+        plain: clang's code against the same: what is still faster than that may cost as much as it brings.
+    """
+    if miss.median <= max(LOSS, 1 + WORTH * (1 - hit.median)):
+        return True
+    return plain is not None and miss.median <= plain.median and hit.median * miss.median < EVEN
 
 
 def _adding(clones: tuple[Clone, ...]) -> Change:
@@ -95,7 +107,7 @@ def _adding(clones: tuple[Clone, ...]) -> Change:
 def _take_versions(run: Search, base: Built, until: float) -> Built:
     """For each function: the value that pays most, then others on top of it as long as they pay too.
 
-    Behind the version for all of them stands one for the first alone: the others may change in the next run.
+    Behind the version for several stands one for the first alone: the others may change in the next run.
     """
     by_function: dict[str, list[Version]] = {}
     for version in run.program.proposed_versions:
@@ -104,13 +116,16 @@ def _take_versions(run: Search, base: Built, until: float) -> Built:
         if time.monotonic() > until:
             run.no_time(f"versions of {name}")
             continue
+        if len(versions) > 1:
+            versions.append(reduce(Version.__or__, versions))  # some pay together only
         by_name = {version.name: version for version in versions}
         single = [Candidate(version.name, _versions_of(name, (version,)), name) for version in versions]
         kept: tuple[Version, ...] = ()
         for candidate, _ in run.screen(single, base):
             wanted = (*kept, by_name[candidate.name])
             together = reduce(Version.__or__, wanted)
-            chain = (together, wanted[0]) if kept else wanted
+            behind = [one for one in wanted if one.values != together.values][:1]
+            chain = (together, *behind)
             better = _taken(run, Candidate(together.name, _versions_of(name, chain), name), base, name)
             if better is not base:
                 base, kept = better, wanted

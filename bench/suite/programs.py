@@ -20,22 +20,33 @@ class SuiteProgram:
         source: the C file or the folder.
         train: the arguments it is profiled with.
         test: the arguments it is scored with.
+        problem: why its arguments cannot be known; empty where they are.
     """
 
     name: str
     source: Path
     train: tuple[str, ...]
     test: tuple[str, ...]
+    problem: str = ""
 
 
-def _arguments(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Read NAME.args: a line `train: …` and a line `test: …`; without the file a program has no arguments."""
+def _arguments(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Read NAME.args: a line `train: …` and a line `test: …`; one alone is for both, without the file there are none.
+
+    Returns:
+        both, and what is wrong with the file.
+    """
     if not path.exists():
-        return (), ()
-    lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-    test = tuple(shlex.split(lines.get("test", "")))
-    train = tuple(shlex.split(lines["train"])) if "train" in lines else test
-    return train, test
+        return (), (), ""
+    try:
+        lines = [line.partition(":") for line in path.read_text().splitlines()]
+        given = {word.strip().lower(): tuple(shlex.split(rest)) for word, colon, rest in lines if colon}
+    except (OSError, ValueError) as problem:
+        return (), (), f"{path.name} cannot be read: {problem}"
+    either = given.get("test", given.get("train"))
+    if either is None:
+        return (), (), f"{path.name} has neither a line train: nor a line test:"
+    return given.get("train", either), either, ""
 
 
 def find_programs(suite: Path, only: Sequence[str] = ()) -> tuple[SuiteProgram, ...]:
@@ -52,14 +63,15 @@ def find_programs(suite: Path, only: Sequence[str] = ()) -> tuple[SuiteProgram, 
         raise UsageError(f"there is no folder {suite}.", "Name a folder of C programs with --suite.")
     found = []
     for path in sorted(suite.iterdir()):
-        folder = path.is_dir() and not path.name.startswith(".") and any(path.rglob("*.c"))
+        if path.name.startswith("."):
+            continue
+        folder = path.is_dir() and any(path.rglob("*.c"))
         if (path.suffix != ".c" or not path.is_file()) and not folder:
             continue
         name = path.name if folder else path.stem
         if only and not any(fnmatch.fnmatch(name, pattern) for pattern in only):
             continue
-        train, test = _arguments(suite / f"{name}.args")
-        found.append(SuiteProgram(name, path, train, test))
+        found.append(SuiteProgram(name, path, *_arguments(suite / f"{name}.args")))
     if not found:
         meant = f" called {' or '.join(only)}" if only else ""
         raise UsageError(f"{suite} holds no program{meant}.", "A program is a C file, or a folder of C files.")

@@ -74,9 +74,12 @@ def _reference(program: SuiteProgram, builder: Builder, folder: Path, timeout_s:
     if first.status < 0:
         raise Excluded(f"the reference is ended by signal {-first.status}")
     if min(first.cpu_s, again.cpu_s) < TOO_SHORT_S:
-        failed = f" and ends with status {first.status}" if first.status else ""
-        spent = 1000 * min(first.cpu_s, again.cpu_s)
-        raise Excluded(f"the reference runs for only {spent:.2f} ms{failed}: folded away, or too short to measure")
+        why = "folded away, or too short to measure"
+        if first.status:
+            why = f"it ends with status {first.status}, perhaps for want of arguments, input or files"
+        raise Excluded(f"the reference runs for only {1000 * min(first.cpu_s, again.cpu_s):.2f} ms: {why}")
+    if not first.output and not first.status:
+        raise Excluded("the reference prints nothing, so nothing can be compared")
     if (first.status, first.output) != (again.status, again.output):
         raise Excluded("the reference prints something else each time it runs")
     return _Reference(built, first, 10.0 + 4 * max(first.cpu_s, again.cpu_s))
@@ -139,6 +142,8 @@ def bench_program(
     say: Say = lambda _text: None,
 ) -> tuple[dict[str, Any] | None, str]:
     """Build, check and measure one program: its row of the result, or the reason why it has none."""
+    if program.problem:
+        return None, program.problem
     folder = folder / program.name
     folder.mkdir()
     say(f"{program.name}: building and running the reference")

@@ -7,7 +7,7 @@ import pytest
 from bareflow.errors import CompileError, UsageError
 from bench.suite import builds
 from bench.suite.builds import REFERENCE, builders
-from bench.suite.programs import SuiteProgram
+from bench.suite.programs import SuiteProgram, find_programs
 from bench.suite.run import Settings, bench_program, bench_suite
 
 SOURCE = """
@@ -51,7 +51,11 @@ def misbehaving(tmp_path):
         "hangs": "for (;;) pause();",
         "differs": 'printf("%d\\n", (int)getpid());',
         "reads": "return getchar() == EOF ? 7 : 0;",
+        "silent": "return 0;",
+        "untold": "return 0;",
     }
+    (tmp_path / "untold.args").write_text("test: 'one quote\n")
+    (tmp_path / ".hidden.c").write_text("no program\n")
     for name, end in ends.items():
         (tmp_path / f"{name}.c").write_text(BUSY % end)
     (tmp_path / "parts").mkdir()
@@ -89,11 +93,20 @@ def test_programs_that_misbehave_are_excluded_by_name_with_the_reason(misbehavin
         "crashes": "the reference is ended by signal 6",
         "differs": "the reference prints something else each time it runs",
         "hangs": "A run of hangs did not end within 0.5 s.",
+        "silent": "the reference prints nothing, so nothing can be compared",
+        "untold": "untold.args cannot be read: No closing quotation",
     }
     rows = {row["name"]: row for row in result["kernels"]}
     assert set(rows) == {"parts", "reads"}
     assert rows["reads"]["agree"]
-    assert any(text.startswith("1 of 5: crashes: ") for text in said)
+    assert any(text.startswith("1 of 7: crashes: ") for text in said)
+
+
+def test_one_line_of_arguments_is_for_training_and_for_scoring(suite):
+    for lines in ("train: 5 'a b'", "Test : 5 'a b'\nno line"):
+        (suite / "mix.args").write_text(lines)
+        (mix,) = find_programs(suite, ("mix",))
+        assert mix.train == mix.test == ("5", "a b")
 
 
 def test_the_same_bytes_are_run_once_and_count_as_the_same(misbehaving):
