@@ -15,6 +15,7 @@ from bareflow.compile.libcode import with_library
 from bareflow.compile.order import placement
 from bareflow.compile.pool import CompilePool, WorkerFailure, default_pool, failure_sentence
 from bareflow.compile.prof import Heat, attach, heat, profile_of
+from bareflow.compile.recursion import self_recursive, unroll_recursion
 from bareflow.compile.specialise import Clone, propose, specialise, without_noinline
 from bareflow.compile.tiers import ObjectCode, compile_object
 from bareflow.compile.variants import NUMBERED, PLACES, PLAIN, Choice, Tuning, has_features, tunings, with_tuning
@@ -23,6 +24,7 @@ from bareflow.errors import CompileError
 from bareflow.profile.values import Profile
 
 DEADLINE_S = 600.0
+RECURSIVE_SHARE = 0.05  # of the program's work that is worth copies
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Program:
     def proposed_versions(self) -> tuple[Version, ...]:
         """Versions that the profile suggests, one for each place that held one value."""
         return propose_versions(self.text, self.profile, self.digests, self.heat)
+
+    @cached_property
+    def recursive(self) -> tuple[str, ...]:
+        """Hot functions that call themselves and may be copied."""
+        return self_recursive(self.text, self.heat.hottest(RECURSIVE_SHARE))
 
     @cached_property
     def measured(self) -> Mapping[str, Tuning]:
@@ -102,6 +109,7 @@ class Program:
         if choice.versions:
             text = with_versions(text, choice.versions, _demote)
         text = with_tuning(text, choice.tuning, choice.functions)
+        text = unroll_recursion(text, self.recursive, choice.recursion) if choice.recursion else text
         text = specialise(text, choice.clones, apart=choice.inline_all) if choice.clones else text
         return without_noinline(text) if choice.inline_all else text
 

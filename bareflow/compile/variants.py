@@ -73,6 +73,7 @@ class Choice:
         inline_all: inline functions too that the source wants kept apart.
         ahead: compiled by clang ahead of time, source by source; all else is left as it is.
         library: functions of the C library are compiled with the program (compile.libcode).
+        recursion: levels of copies that hot functions which call themselves have of their bodies (compile.recursion).
     """
 
     weights: bool = False
@@ -85,12 +86,14 @@ class Choice:
     inline_all: bool = False
     ahead: bool = False
     library: bool = False
+    recursion: int = 0
 
     def describe(self) -> tuple[str, ...]:
         """What differs from plain O3, in words."""
         said = ["as clang compiles it ahead of time"] if self.ahead else []
         said += ["the C library compiled with it"] if self.library else []
         said += ["profile weights"] if self.weights else []
+        said += [f"recursion unrolled {self.recursion} deep"] if self.recursion else []
         said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
         said += [f"{one.function}: a version while {' and '.join(one.words)}" for one in self.versions]
         said += ["noinline of the source ignored"] if self.inline_all else []

@@ -98,7 +98,7 @@ def _steady(name: str, sites: Sequence[Site], known: FunctionProfile, *, calls_o
         seen = known.sites.get(site.number)
         if seen and seen.total and (site.place.startswith("call ") or not calls_only):
             places.setdefault(site.place, []).append((site, seen))
-    found = []
+    found: list[Version] = []
     for here in places.values():
         values = {seen.dominant(STEADY) for _, seen in here}
         value = values.pop()

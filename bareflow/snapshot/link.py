@@ -150,6 +150,8 @@ def explain(name: str, output: str) -> LinkError:
     if undefined:
         return _undefined_symbols(name, undefined, output)
     duplicate = re.search(r"error: duplicate symbol: (\S+)", output)
+    if duplicate and not re.search(r"\.a\b", output[duplicate.end() :]):
+        return LinkError(f"{name} defines {duplicate[1]} twice.", "Leave a file out, or make it static.", output)
     if duplicate:
         return LinkError(
             f"{duplicate[1]} is defined by {name} and by the C library.", "Rename it, or make it static.", output

@@ -10,6 +10,8 @@ from bareflow.compile.choose import Program
 from bareflow.compile.tiers import Options
 from bareflow.compile.variants import PLACES, Candidate, Change, Choice, Tuning, module_options, tunings
 
+RECURSION = (1, 2, 3, 4)  # levels
+
 
 def places() -> list[Candidate]:
     """The same code at other places."""
@@ -31,6 +33,8 @@ def general(program: Program) -> list[Candidate]:
     found = []
     if program.measured:
         found.append(Candidate("tunings measured while growing", partial(_measured, program), "measured"))
+    if program.recursive:
+        found += [Candidate(f"recursion unrolled {n} deep", _unrolled(n), "recursion") for n in RECURSION]
     for name, tuning in tunings(program.text, program.target).items():
         kind = "width" if tuning.width else "schedule" if tuning.schedule else name
         found.append(Candidate(name, _tuned(tuning), kind))
@@ -46,6 +50,10 @@ def _measured(program: Program, choice: Choice) -> Choice:
 
 def _weighted(choice: Choice) -> Choice:
     return replace(choice, weights=True)
+
+
+def _unrolled(levels: int) -> Change:
+    return lambda choice: replace(choice, recursion=levels)
 
 
 def _placed(place: str) -> Change:

@@ -122,7 +122,7 @@ def tuned(choice: Choice) -> bool:
 
 def untuned(choice: Choice) -> Choice:
     """The same without tunings and options."""
-    return replace(choice, options=DEFAULT_OPTIONS, tuning=PLAIN_TUNING, functions={})
+    return replace(choice, options=DEFAULT_OPTIONS, tuning=PLAIN_TUNING, functions={}, recursion=0)
 
 
 def _affordable(run: Search, choices: dict[str, Choice]) -> dict[str, Choice]:

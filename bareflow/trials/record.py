@@ -15,7 +15,7 @@ from bareflow.compile.versions import Version
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 14  # raise it when the same facts would be chosen from in another way
+FORMAT = 15  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "inline_all": choice.inline_all,
         "ahead": choice.ahead,
         "library": choice.library,
+        "recursion": choice.recursion,
         "describe": list(choice.describe()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
@@ -53,7 +54,7 @@ def choice_from_json(value: Mapping[str, Any]) -> Choice:
         for v in value["versions"]
     )
     tuning = _tuning(value["tuning"])
-    flags = {name: value[name] for name in ("weights", "place", "inline_all", "ahead", "library")}
+    flags = {name: value[name] for name in ("weights", "place", "inline_all", "ahead", "library", "recursion")}
     return Choice(**flags, clones=clones, options=options, tuning=tuning, functions=functions, versions=versions)
 
 

@@ -45,6 +45,11 @@ def test_a_symbol_that_libc_defines_too_is_named():
     assert error.message.startswith("malloc is defined by app and by the C library")
 
 
+def test_what_two_files_of_a_program_define_is_named():
+    error = explain("app", "ld.lld: error: duplicate symbol: main\n>>> defined at x.c\n>>> defined at y.c\n")
+    assert error.message == "app defines main twice."
+
+
 def test_a_program_beyond_two_gib_is_told_as_such():
     assert "2 GiB" in explain("app", "ld.lld: error: a.o: relocation R_X86_64_32S out of range").message
 
