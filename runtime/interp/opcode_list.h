@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every opcode. Generated from bareflow/layouts/bytecode.py: do not edit. */
+/* Every opcode. Generated from bareflow/layouts/opcodes.py: do not edit. */
 /* clang-format off */
 #ifndef INTERP_OPCODE_LIST_H
 #define INTERP_OPCODE_LIST_H

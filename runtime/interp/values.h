@@ -4,6 +4,7 @@
 #define INTERP_VALUES_H
 
 #include <bareflow/gen/bytecode.h>
+#include <bareflow/gen/opcodes.h>
 
 #define INTERP_PAGE 4096
 

@@ -13,7 +13,8 @@ from bareflow.compile.bytecode.ir import Argument, RefusedError, Type, int_type
 from bareflow.compile.bytecode.opcode_list import PATH, list_text
 from bareflow.compile.bytecode.parse import parse_module
 from bareflow.compile.bytecode.tokens import float_bits
-from bareflow.layouts.bytecode import BYTECODE_INSTRUCTION, OPCODE, PLACE, ROLES
+from bareflow.layouts.bytecode import BYTECODE_INSTRUCTION, PLACE
+from bareflow.layouts.opcodes import OPCODE, ROLES
 
 TRIPLE = 'target triple = "x86_64-unknown-linux-musl"\n'
 I64, DOUBLE, PTR = int_type(64), Type("double"), Type("ptr")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bareflow.compile.bytecode.vcode import PCOPY, Field, Ins, Ref, VBlock, VFunction
-from bareflow.layouts.bytecode import BYTECODE_CASE, BYTECODE_INSTRUCTION, OPCODE
+from bareflow.layouts.bytecode import BYTECODE_CASE, BYTECODE_INSTRUCTION
+from bareflow.layouts.opcodes import OPCODE
 
 _PAIRS = (("eq", "ne"), ("ult", "uge"), ("ugt", "ule"))
 _SIGNED_PAIRS = tuple((f"{a}{w}", f"{b}{w}") for a, b in (("slt", "sge"), ("sgt", "sle")) for w in (32, 64))

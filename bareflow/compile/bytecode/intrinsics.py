@@ -23,7 +23,7 @@ from bareflow.compile.bytecode.floats import (
 from bareflow.compile.bytecode.integers import mask_wide, sign_wide
 from bareflow.compile.bytecode.vcode import Ref
 from bareflow.compile.bytecode.x86 import X86
-from bareflow.layouts.bytecode import ARITH
+from bareflow.layouts.opcodes import ARITH
 
 _NOTHING = frozenset(
     [

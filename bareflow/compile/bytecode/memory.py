@@ -10,7 +10,7 @@ from bareflow.compile.bytecode import ir
 from bareflow.compile.bytecode.abi import is_wide, leaf_types
 from bareflow.compile.bytecode.builder import MASK64, Address, Builder, signed_value
 from bareflow.compile.bytecode.vcode import Ref
-from bareflow.layouts.bytecode import ATOMIC
+from bareflow.layouts.opcodes import ATOMIC
 
 _POWERS = (1, 2, 4, 8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bareflow.layouts.bytecode import ROLES
+from bareflow.layouts.opcodes import ROLES
 
 PCOPY = "pcopy"  # parallel copy of `sources` to `targets`; expanded into mov once slots are known
 

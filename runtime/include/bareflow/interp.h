@@ -7,6 +7,7 @@
 
 #include <bareflow/gen/bytecode.h>
 #include <bareflow/gen/growth.h>
+#include <bareflow/gen/opcodes.h>
 
 /* Offsets for interp_call.S, asserted below. */
 #define INTERP_REGS_XMM 48
