@@ -21,7 +21,7 @@ from bareflow.compile.pool import WorkerFailure, default_pool
 from bareflow.errors import CompileError, UsageError
 from bareflow.toolchain import ZIG_VERSION, cache_dir, run, show, write_atomic, zig
 
-CACHE_FORMAT = 5  # raise it when this module or the worker's "link" makes other bytes from the same inputs
+CACHE_FORMAT = 6  # raise it when this module or the worker's "link" makes other bytes from the same inputs
 SOURCES = (".c", ".ll", ".bc")
 HEADERS = (".h", ".inc", ".def")
 CXX = (".cc", ".cpp", ".cxx", ".c++", ".C")
@@ -148,11 +148,15 @@ def _collect(path: Path) -> list[_Source]:
 
 def _collect_folder(folder: Path) -> list[_Source]:
     """All sources below a folder in sorted order; hidden folders and build outputs' dot files are left out."""
-    files = sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    try:
+        files = sorted(
+            file
+            for file in folder.rglob("*")
+            if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        )
+    except OSError as error:
+        why = f"{error.strerror} ({error.filename})"
+        raise UsageError(f"The folder {folder} cannot be searched: {why}.", "Name the program's own folder.") from None
     foreign = [file for file in files if file.suffix in CXX]
     if foreign:
         raise CompileError(

@@ -33,6 +33,10 @@ _IN_NAMED_SECTION = re.compile(r'^@"?([\w.$-]+)"? = .*, section "[A-Za-z_]\w*"',
 _VECTOR_SIGNATURE = re.compile(r"^(?:define|declare|.* call) .*<\d+ x ", re.MULTILINE)
 _OUTLINED = re.compile(r"\.cold\.\d+$")  # llvm/lib/Transforms/IPO/HotColdSplitting.cpp
 _NAME = re.compile(r'@(?:"([^"]+)"|([\w.$-]+))\(')
+_STRUCTORS = re.compile(r"^@llvm\.global_(c|d)tors = appending .*$", re.MULTILINE)
+_STRUCTOR = re.compile(r"\{ i32 (\d+), ptr (@(?:\"[^\"]*\"|[-\w.$]+)), ptr ")
+_LAST_PRIORITY = 65535
+_USED = re.compile(r"^@llvm\.used = appending global \[\d+ x ptr\] \[(.*)\], section .*\n?", re.MULTILINE)
 
 
 def strip_cpu(text: str) -> str:
@@ -112,6 +116,33 @@ def name_source(text: str, name: str) -> str:
     """Set the module's source file name, which becomes the ELF file symbol before its internal symbols."""
     rest = re.sub(r'^source_filename = ".*"\n', "", text, count=1, flags=re.MULTILINE)
     return f'source_filename = "{name}"\n{rest}'
+
+
+def with_init_arrays(text: str) -> str:
+    """Write constructors and destructors as entries of .init_array and .fini_array, in their order.
+
+    llvmlite's target machines make .ctors of them, which has the order reversed and which nobody runs.
+    """
+    if not _STRUCTORS.search(text):
+        return text
+    names: list[str] = []
+
+    def entries(match: re.Match[str]) -> str:
+        kind = {"c": "init", "d": "fini"}[match[1]]
+        lines = []
+        for number, (priority, function) in enumerate(_STRUCTOR.findall(match[0])):
+            order = f".{int(priority):05}" if int(priority) != _LAST_PRIORITY else ""
+            names.append(f"@bf_{kind}.{number}")
+            lines.append(f'{names[-1]} = internal global ptr {function}, section ".{kind}_array{order}", align 8')
+        return "\n".join(lines)
+
+    text = _STRUCTORS.sub(entries, text)
+    if not names:
+        return text
+    used = _USED.search(text)
+    kept = [*(split_list(used[1]) if used else ()), *(f"ptr {name}" for name in names)]
+    text = _USED.sub("", text)
+    return f'{text}\n@llvm.used = appending global [{len(kept)} x ptr] [{", ".join(kept)}], section "llvm.metadata"\n'
 
 
 def named_in_assembly(text: str) -> set[str]:

@@ -97,8 +97,7 @@ class Split:
         """IR of the base module: every global and the kept bodies."""
         owned = {name for names in self.owned.values() for name in names}
         rest = [one for one in self.module.globals.values() if one.name not in owned]
-        lines = [one.text(_base_linkage(one), define=bool(one.initializer)) for one in rest if one.name not in _ARRAYS]
-        lines += [line for one in rest for line in _array_entries(one)]
+        lines = [one.text(_base_linkage(one), define=bool(one.initializer)) for one in rest]
         lines += [f"{name} = {text}" for name, text in self.module.aliases.items() if bare(name) not in self.aliases]
         kept = [one for one in self.module.functions.values() if bare(one.name) not in self.functions]
         bodies = [one.define(one.name, "dso_local", one.body) for one in kept]
@@ -233,24 +232,6 @@ def _base_linkage(one: Global) -> str:
     if one.initializer:
         return "appending" if one.linkage == "appending" else "dso_local"
     return one.linkage or "external"
-
-
-_ARRAYS = {"@llvm.global_ctors": "init", "@llvm.global_dtors": "fini"}
-_ENTRY = re.compile(r"\{ i32 (\d+), ptr (@(?:\"[^\"]*\"|[-\w.$]+)), ptr ")
-_LAST = 65535
-
-
-def _array_entries(one: Global) -> list[str]:
-    """Constructors or destructors, entries of .init_array or .fini_array: LLVM would make .ctors, which nobody runs."""
-    if one.name not in _ARRAYS:
-        return []
-    kind = _ARRAYS[one.name]
-    lines = []
-    for number, (priority, function) in enumerate(_ENTRY.findall(one.initializer or "")):
-        order = f".{int(priority):05}" if int(priority) != _LAST else ""
-        section = f'section ".{kind}_array{order}"'
-        lines.append(f"@bf_{kind}.{number} = dso_local global ptr {function}, {section}, align 8")
-    return lines
 
 
 def _body_global(one: Global, *, owned: bool, fold: bool) -> str:

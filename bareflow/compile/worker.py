@@ -200,7 +200,8 @@ class Compiler:
         for module in modules[1:]:
             whole.link_in(module)
         # Bitcode keeps the order of uses, text does not: parse the text so that equal modules are equal bytes.
-        whole = self._parse_text(ir.name_source(ir.strip_cpu(str(whole)), f"workload:{message['name']}"))
+        text = ir.with_init_arrays(ir.strip_cpu(str(whole)))
+        whole = self._parse_text(ir.name_source(text, f"workload:{message['name']}"))
         whole.name = message["name"]
         whole.verify()
         return self._facts(whole), [whole.as_bitcode()]

@@ -41,6 +41,8 @@ static int total(int n, ...) {
     return sum;
 }
 __attribute__((constructor)) static void first(void) { puts("constructor"); }
+__attribute__((constructor)) static void second(void) { puts("second constructor"); }
+__attribute__((constructor(200))) static void early(void) { puts("early constructor"); }
 __attribute__((destructor)) static void last(void) { puts("destructor"); }
 static void at_exit(void) { puts("at exit"); }
 int main(int argc, char **argv) {

@@ -85,3 +85,21 @@ def test_globals_that_only_a_linkers_symbols_reach_are_found():
 def test_intrinsics_of_every_cpu_do_not_count():
     assert not ir.uses_intrinsics("call i64 @llvm.x86.rdtsc()\ncall void @llvm.x86.sse2.pause()")
     assert ir.uses_intrinsics("call i32 @llvm.x86.sse42.crc32.32.8(i32 %0, i8 %1)")
+
+
+def test_constructors_become_entries_in_their_order_and_stay_used():
+    text = (
+        '@llvm.used = appending global [1 x ptr] [ptr @k], section "llvm.metadata"\n'
+        "@llvm.global_ctors = appending global [2 x { i32, ptr, ptr }] "
+        "[{ i32, ptr, ptr } { i32 65535, ptr @b, ptr null }, { i32, ptr, ptr } { i32 101, ptr @a, ptr null }]\n"
+        "@llvm.global_dtors = appending global [1 x { i32, ptr, ptr }] "
+        '[{ i32, ptr, ptr } { i32 65535, ptr @"c d", ptr null }]\n'
+    )
+    assert ir.with_init_arrays(text).split("\n")[:3] == [
+        '@bf_init.0 = internal global ptr @b, section ".init_array", align 8',
+        '@bf_init.1 = internal global ptr @a, section ".init_array.00101", align 8',
+        '@bf_fini.0 = internal global ptr @"c d", section ".fini_array", align 8',
+    ]
+    kept = "[4 x ptr] [ptr @k, ptr @bf_init.0, ptr @bf_init.1, ptr @bf_fini.0]"
+    assert f'@llvm.used = appending global {kept}, section "llvm.metadata"' in ir.with_init_arrays(text)
+    assert ir.with_init_arrays("@x = global i32 0\n") == "@x = global i32 0\n"
