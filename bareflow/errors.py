@@ -9,7 +9,8 @@
     ├── ImageError               a full FAT, a name FAT cannot hold, an unwritable output
     ├── MachineError             a machine that cannot be started, reached or understood
     ├── WireError                a link that cannot be opened or kept
-    └── ProfileError             a profile that cannot be read or merged
+    ├── ProfileError             a profile that cannot be read or merged
+    └── StoppedError             Ctrl-C; exit status 130, as a shell has it
 
 A guest that crashes is not an error of these: it is a result, with an exit status of its own.
 """
@@ -75,3 +76,9 @@ class WireError(BareFlowError):
 
 class ProfileError(BareFlowError):
     """A profile that cannot be read or merged."""
+
+
+class StoppedError(BareFlowError):
+    """The person in front of it has stopped it."""
+
+    exit_status = 130

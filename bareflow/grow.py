@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from bareflow.growth.boots import OnBoot, Outcome, difference, grow_boots
 from bareflow.growth.choices import choices_in, save_choices, with_choices
 from bareflow.growth.guest import HOST_MIB, build_grow_image, grow_guest
 from bareflow.growth.local import grow_native
+from bareflow.growth.places import Kept, Places
 from bareflow.growth.probe import measure_frozen
 from bareflow.growth.program import COMPILERS, Program, prepare, restart
 from bareflow.growth.remote import Remote, UnfinishedError
@@ -71,39 +73,7 @@ __all__ = [
 PROFILE_NAME = "PROFILE.BIN"  # on the growing image
 LARGE = 64 << 20  # bytes from which a packed file is linked into a process's folder and not copied
 EXITED = "exited"
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the files of one growth are."""
-
-    folder: Path
-    name: str
-
-    @property
-    def profile(self) -> Path:
-        """The merged profile of all runs."""
-        return self.folder / f"{self.name}.profile"
-
-    @property
-    def grow_image(self) -> Path:
-        """The growing image, its functions at the tiers reached, the profile on it."""
-        return self.folder / f"{self.name}.grow.img"
-
-    @property
-    def image(self) -> Path:
-        """The shrunk image."""
-        return self.folder / f"{self.name}.shrunk.img"
-
-    @property
-    def unchecked(self) -> Path:
-        """The shrunk image until it has been compared; it stays where it differs."""
-        return self.folder / f"{self.name}.unchecked.img"
-
-    @property
-    def snapshot(self) -> Path:
-        """The frozen program of the last growth."""
-        return self.folder / "optimized_snapshot.bin"
+TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True)
@@ -179,7 +149,9 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     build = await settings.remote.arrive() if settings.remote else ""
     with CompilePool(COMPILERS) as pool:
         program, earlier = _prepare(recipe, places, settings, pool, gardener, notes, build)
-        runs = _Runs(recipe, places, settings, gardener)
+        places.check()
+        kept = Kept(places.profile, earlier)
+        runs = _Runs(recipe, places, settings, replace(gardener, watch=replace(gardener.watch, cut=kept.add)))
         try:
             boots = await grow_boots(
                 program,
@@ -187,10 +159,10 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
                 most=1 if settings.remote else settings.boots or recipe.grow.boots,
                 earlier=earlier,
                 on_boot=gardener.boot,
-                save=lambda profile: save_profile(places.profile, profile),
+                save=kept.save,
             )
         except UnfinishedError as problem:
-            save_profile(places.profile, earlier.merge(problem.profile))
+            kept.add(problem.profile)
             raise
         following = boots.next_program()
         growing_ms = program.service.compile_ms
@@ -364,7 +336,10 @@ class _Runs:
                 timeout_s=self.settings.timeout_s,
             )
         if result.exit_status < 0:
-            raise MachineError(f"{recipe.name} was ended by signal {-result.exit_status} while it grew.")
+            raise MachineError(
+                f"{recipe.name} was ended by {_signal(-result.exit_status)} while it grew.",
+                "Does it end so without BareFlow, too? Without --native a crash report says where.",
+            )
         return result
 
     async def _machine(self, program: Program) -> GrowthResult:
@@ -385,6 +360,12 @@ class _Runs:
         self.accel = grown.guest.accel
         if grown.guest.verdict != EXITED:
             detail = "\n".join(grown.guest.explain())
+            if grown.guest.verdict == TIMEOUT:
+                raise MachineError(
+                    f"{self.recipe.name} did not end within {self.settings.timeout_s:g} s.",
+                    "Give --timeout-s more.",
+                    detail,
+                )
             raise MachineError(
                 f"{self.recipe.name} did not end by itself while it grew: {grown.guest.verdict}.",
                 grown.guest.reason,
@@ -468,6 +449,14 @@ class _Runs:
                 ) from None
         sys.stderr.write(done.stderr.decode(errors="replace"))
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _signal(number: int) -> str:
+    """A signal for people."""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
 
 
 @contextmanager

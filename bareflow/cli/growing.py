@@ -18,7 +18,7 @@ from bareflow.cli.images import choose_recipe, output_folder, parts_table
 from bareflow.cli.ports import HELP_BAUD, HELP_PORT, HELP_WAIT, remote_of
 from bareflow.cli.progress import steps
 from bareflow.cli.task import emit_json, people, positive, split_args, task
-from bareflow.errors import UsageError
+from bareflow.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
     from bareflow.grow import Gardener, Places, Program, Settings
@@ -84,7 +84,7 @@ def grow(
     del verbose
     positive("--timeout-s", timeout_s)
     if boots < 0:
-        raise UsageError(f"--boots must be above 0, not {boots}.")
+        raise UsageError(f"--boots must not be below 0, not {boots}.", "0 runs it as often as the recipe says.")
     if one_port and not only_image:
         raise UsageError("--one-port is a matter of the image.", "Use it with --only-image, and flash that image.")
     if port is None and (console or wait):
@@ -111,9 +111,18 @@ def grow(
     machine = None
     if port is not None:
         machine = partial(remote_of, port, console, baud=baud, wait=wait, timeout_s=timeout_s, stdin=settings.stdin)
-    with shown(recipe.name, console_) as gardener:
-        growth = asyncio.run(_grow(recipe, places, settings, gardener, machine))
+    try:
+        with shown(recipe.name, console_) as gardener:
+            growth = asyncio.run(_grow(recipe, places, settings, gardener, machine))
+    except KeyboardInterrupt:
+        raise stopped(recipe.name, places.profile) from None
     give_growth(growth, console_, as_json=json)
+
+
+def stopped(name: str, profile: Path) -> StoppedError:
+    """What Ctrl-C has left."""
+    kept = f"{profile} has what was counted: the same command goes on from there."
+    return StoppedError(f"growing {name} was stopped.", kept if profile.exists() else "Nothing was counted yet.")
 
 
 async def _grow(

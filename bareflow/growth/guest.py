@@ -188,9 +188,11 @@ async def _boot(
     try:
         guest = await boot(spec, stdin=stdin, on_text=on_text, on_frame=on_frame, attend=attend)
     except BaseException:
-        await run.session.finish()
+        await run.cut()
         raise
     run.stop_clock()
+    if guest.verdict == "timeout":
+        await run.cut()
     guest = _with_blobs(guest, spec.image, run.session)
     return GuestGrowth(await run.result(guest.exit_status, guest.stdout), guest, report)
 

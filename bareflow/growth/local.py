@@ -68,10 +68,13 @@ async def grow_native(
         try:
             status = await _serve(run, inputs, output.fileno(), timeout_s)
         except TimeoutError:
-            await run.session.finish()
+            await run.cut()
             raise MachineError(
                 f"{program.bitcode.name} did not end within {timeout_s:g} s.", "Give --timeout-s more."
             ) from None
+        except BaseException:
+            await run.cut()
+            raise
         output.seek(0)
         return await run.result(status, output.read())
 
@@ -117,5 +120,6 @@ async def _start(
             stdout=output,
             pass_fds=[wire.fileno()],
             cwd=inputs.folder,
+            process_group=0,  # Ctrl-C is for us: we end it
             env={**os.environ, **inputs.environment, "BAREFLOW_WIRE_FD": str(wire.fileno())},
         )

@@ -95,3 +95,4 @@ class Watch:
     note: Callable[[str], None] = field(default=lambda _: None)
     counts: Callable[[Sequence[Growing]], None] = field(default=lambda _: None)
     tried: Callable[[FunctionTrial], None] = field(default=lambda _: None)
+    cut: Callable[[Profile], None] = field(default=lambda _: None)  # a run that was ended, and what was seen of it

@@ -89,6 +89,11 @@ class GrowthRun:
             if self.session.collect():
                 await self.session.round_done.wait()
 
+    async def cut(self) -> None:
+        """The run was ended from outside: stop compiling, and say what was seen of it."""
+        await self.session.finish()
+        self.watch.cut(self.session.profile())
+
     def stop_clock(self) -> None:
         """The program has ended."""
         self._total_ms = (time.monotonic() - self._began) * 1000

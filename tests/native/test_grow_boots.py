@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.compile.pool import CompilePool
-from bareflow.errors import MachineError
+from bareflow.errors import ImageError, MachineError
 from bareflow.grow import Gardener, GrowthRun, Places, Settings, Watch, grow, prepare, shrink
 from bareflow.growth.summary import document
 from bareflow.image.disk import read_file
@@ -62,6 +62,29 @@ def first(tmp_path_factory):
     """A whole growth of `mixer`."""
     folder = tmp_path_factory.mktemp("first")
     return grown(mixer(folder / "src"), folder)[0], folder
+
+
+def test_a_growth_that_is_stopped_keeps_what_was_counted(tmp_path):
+    recipe = recipe_of(tmp_path, "static volatile int x; static void f(void) { x++; } int main(void) { for (;;) f(); }")
+    places = Places(tmp_path / "out", recipe.name)
+
+    async def stop_at_the_first_rise():
+        rose = asyncio.Event()
+        gardener = Gardener(Watch(tier_up=lambda _: rose.set()))
+        growing = asyncio.create_task(grow(recipe, places, SETTINGS, gardener))
+        await rose.wait()
+        growing.cancel()
+        await growing
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(stop_at_the_first_rise())
+    assert {name for name, _ in load_profile(places.profile).functions} == {"f", "main"}
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_the_program_runs(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ImageError, match="Nothing can be written to"):
+        grown(mixer(tmp_path / "src"), tmp_path / "file")
 
 
 def test_a_growth_ends_frozen_with_the_same_output(first):

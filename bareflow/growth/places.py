@@ -1,0 +1,76 @@
+"""Where the files of a growth are, and the profile that outlives its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bareflow.errors import ImageError
+from bareflow.profile.store import save_profile
+from bareflow.profile.values import Profile
+from bareflow.toolchain import write_atomic
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the files of one growth are."""
+
+    folder: Path
+    name: str
+
+    def check(self) -> None:
+        """See that files can be written there, before a run takes its time.
+
+        Raises:
+            ImageError: they cannot.
+        """
+        probe = self.folder / f".{self.name}.check"
+        try:
+            write_atomic(probe, b"")
+        except ImageError as problem:
+            why = problem.message.rpartition(": ")[2]
+            raise ImageError(f"Nothing can be written to {self.folder}: {why}", "Choose another --out.") from None
+        probe.unlink(missing_ok=True)
+
+    @property
+    def profile(self) -> Path:
+        """The merged profile of all runs."""
+        return self.folder / f"{self.name}.profile"
+
+    @property
+    def grow_image(self) -> Path:
+        """The growing image, its functions at the tiers reached, the profile on it."""
+        return self.folder / f"{self.name}.grow.img"
+
+    @property
+    def image(self) -> Path:
+        """The shrunk image."""
+        return self.folder / f"{self.name}.shrunk.img"
+
+    @property
+    def unchecked(self) -> Path:
+        """The shrunk image until it has been compared; it stays where it differs."""
+        return self.folder / f"{self.name}.unchecked.img"
+
+    @property
+    def snapshot(self) -> Path:
+        """The frozen program of the last growth."""
+        return self.folder / "optimized_snapshot.bin"
+
+
+@dataclass
+class Kept:
+    """The profile on disk, and what a run that is cut short still adds to it."""
+
+    path: Path
+    profile: Profile
+
+    def save(self, profile: Profile) -> None:
+        """Write what all runs so far have seen."""
+        self.profile = profile
+        save_profile(self.path, profile)
+
+    def add(self, profile: Profile) -> None:
+        """Write it with what was seen of a run without an end."""
+        if profile.functions:
+            self.save(self.profile.merge(profile))
