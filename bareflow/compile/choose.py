@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from bareflow.compile.ahead import compile_ahead
 from bareflow.compile.cpu import Target
 from bareflow.compile.frontend import Bitcode
+from bareflow.compile.indirect import Promotion, propose_direct, with_direct
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.libcode import with_library
 from bareflow.compile.order import placement
@@ -63,6 +64,11 @@ class Program:
         return propose_versions(self.text, self.profile, self.digests, self.heat)
 
     @cached_property
+    def proposed_direct(self) -> tuple[Promotion, ...]:
+        """Calls through pointers that mostly reach the same function."""
+        return propose_direct(self.text, self.profile, self.digests, self.heat)
+
+    @cached_property
     def recursive(self) -> tuple[str, ...]:
         """Hot functions that call themselves and may be copied."""
         return self_recursive(self.text, self.heat.hottest(RECURSIVE_SHARE))
@@ -106,6 +112,7 @@ class Program:
     def edited(self, choice: Choice) -> str:
         """The module's text with a choice's weights, attributes and clones in it."""
         text = self._weighted if choice.weights else self.text
+        text = with_direct(text, self.proposed_direct) if choice.direct else text
         if choice.versions:
             text = with_versions(text, choice.versions, _demote)
         text = with_tuning(text, choice.tuning, choice.functions)

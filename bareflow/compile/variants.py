@@ -73,6 +73,7 @@ class Choice:
         inline_all: inline functions too that the source wants kept apart.
         ahead: compiled by clang ahead of time, source by source; all else is left as it is.
         library: functions of the C library are compiled with the program (compile.libcode).
+        direct: calls through pointers are compared with the functions that they mostly reach (compile.indirect).
         recursion: levels of copies that hot functions which call themselves have of their bodies (compile.recursion).
     """
 
@@ -87,12 +88,14 @@ class Choice:
     ahead: bool = False
     library: bool = False
     recursion: int = 0
+    direct: bool = False
 
     def describe(self) -> tuple[str, ...]:
         """What differs from plain O3, in words."""
         said = ["as clang compiles it ahead of time"] if self.ahead else []
         said += ["the C library compiled with it"] if self.library else []
         said += ["profile weights"] if self.weights else []
+        said += ["calls through pointers compared with what they mostly reach"] if self.direct else []
         said += [f"recursion unrolled {self.recursion} deep"] if self.recursion else []
         said += [f"{clone.function}: {_values(clone)}" for clone in self.clones]
         said += [f"{one.function}: a version while {' and '.join(one.words)}" for one in self.versions]

@@ -10,6 +10,7 @@ from bareflow.compile.choose import Program
 from bareflow.compile.tiers import Options
 from bareflow.compile.variants import PLACES, Candidate, Change, Choice, Tuning, module_options, tunings
 
+DIRECT = "calls through pointers compared with what they mostly reach"
 RECURSION = (1, 2, 3, 4)  # levels
 
 
@@ -21,6 +22,11 @@ def places() -> list[Candidate]:
 def weights() -> Candidate:
     """The profile's branch weights and entry counts."""
     return Candidate("profile weights", _weighted, "weights")
+
+
+def direct() -> Candidate:
+    """Calls through pointers compared with the functions that they mostly reach."""
+    return Candidate(DIRECT, lambda choice: replace(choice, direct=True), DIRECT)
 
 
 def library() -> Candidate:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bareflow.compile.cfg import FunctionText, Terminator, find_functions
+from bareflow.compile.indirect import Through, address_taken, find_through, named
 from bareflow.compile.sites import Site, find_sites
 from bareflow.profile.values import UNKNOWN_DIGEST, ArgumentValues, FunctionProfile, Profile
 
@@ -30,6 +31,7 @@ class Plan:
     table: int
     arguments: tuple[int, ...]
     sites: tuple[Site, ...]
+    through: tuple[Through, ...]
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,19 @@ class Instrumented:
         plans: by function.
         counters: 64-bit counters in all.
         tables: value tables in all.
+        pointed: functions whose addresses follow the counters.
     """
 
     text: str
     plans: Mapping[str, Plan]
     counters: int
     tables: int
+    pointed: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes that the runtime writes."""
-        return 8 * self.counters + TABLE.size * self.tables
+        return 8 * (self.counters + len(self.pointed)) + TABLE.size * self.tables
 
 
 def width(kind: str) -> int | None:
@@ -65,17 +69,21 @@ def instrument(text: str) -> Instrumented:
     lines = text.splitlines()
     counters = tables = 0
     plans: dict[str, Plan] = {}
-    for name, function in find_functions(lines).items():
+    functions = find_functions(lines)
+    pointed = address_taken(lines, functions)
+    for name, function in functions.items():
         counted = tuple(at for at, p in enumerate(function.parameters) if width(p.type) and p.name)
         sites = find_sites(lines, function)
-        plans[name] = Plan(function, counters, tables, counted, sites)
+        through = find_through(lines, function) if pointed else ()
+        plans[name] = Plan(function, counters, tables, counted, sites, through)
         counters += 1 + function.edge_count
-        tables += len(counted) + len(sites)
+        tables += len(counted) + len(sites) + len(through)
     added: dict[int, list[str]] = {}
     cases: list[str] = []
     for plan in plans.values():
         _count_entry(plan, added)
         _count_sites(plan, added)
+        _count_through(plan, added)
         for counter in plan.function.counters:
             end = plan.function.blocks[counter.block].terminator
             code = _count_edge(end, plan.counter + 1 + counter.first, cases)
@@ -84,16 +92,19 @@ def instrument(text: str) -> Instrumented:
     for at, line in enumerate(lines):
         out += added.get(at, [])
         out.append(line)
-    out += _globals(counters, tables, cases)
-    return Instrumented("\n".join(out) + "\n", plans, counters, tables)
+    out += _globals(counters, tables, cases, [functions[name].symbol for name in pointed])
+    return Instrumented("\n".join(out) + "\n", plans, counters, tables, pointed)
 
 
-def _globals(counters: int, tables: int, cases: list[str]) -> list[str]:
+def _globals(counters: int, tables: int, cases: list[str], pointed: list[str]) -> list[str]:
+    kind = f"{{ [{counters} x i64], [{len(pointed)} x ptr] }}"
+    first = f"[{counters} x i64] zeroinitializer, "
+    second = f"[{len(pointed)} x ptr] [{', '.join(f'ptr {symbol}' for symbol in pointed)}]"
     return [
-        f"@{PREFIX}.counters = dso_local global [{max(counters, 1)} x i64] zeroinitializer, align 64",
+        f"@{PREFIX}.counters = dso_local global {kind} {{ {first}{second} }}, align 64",
         f"@{PREFIX}.tables = dso_local global [{max(tables, 1) * (TABLE.size // 8)} x i64] zeroinitializer, align 64",
         f"@bareflow_train_counters = dso_local constant ptr @{PREFIX}.counters",
-        f"@bareflow_train_counters_size = dso_local constant i64 {8 * counters}",
+        f"@bareflow_train_counters_size = dso_local constant i64 {8 * (counters + len(pointed))}",
         f"@bareflow_train_tables = dso_local constant ptr @{PREFIX}.tables",
         f"@bareflow_train_tables_size = dso_local constant i64 {TABLE.size * tables}",
         "declare void @bareflow_train_value(ptr, i64)",
@@ -139,6 +150,15 @@ def _count_sites(plan: Plan, added: dict[int, list[str]]) -> None:
         added.setdefault(site.line + 1, []).extend(code)
 
 
+def _count_through(plan: Plan, added: dict[int, list[str]]) -> None:
+    """Before each call through a pointer."""
+    first = plan.table + len(plan.arguments) + len(plan.sites)
+    for at, call in enumerate(plan.through):
+        value = f"%{PREFIX}.through{call.number}"
+        code = [f"  {value} = ptrtoint ptr {call.pointer} to i64"]
+        added.setdefault(call.line, []).extend(code + _count_value("", "i64", value, first + at))
+
+
 def _count_edge(end: Terminator, index: int, cases: list[str]) -> list[str]:
     name = f"{PREFIX}.{index}"
     if end.kind == "jump":
@@ -170,17 +190,22 @@ def decode(data: bytes, program: Instrumented, digests: Mapping[str, str]) -> Pr
         digests: of the functions' bodies, where known.
     """
     counters = struct.unpack_from(f"<{program.counters}Q", data)
+    addresses = struct.unpack_from(f"<{len(program.pointed)}Q", data, 8 * program.counters)
+    names = dict(zip(addresses, map(named, program.pointed), strict=True))
     tables = [
         ArgumentValues({v: n for v, n in zip(row[:SLOTS], row[SLOTS:], strict=False) if n}, row[-1])
-        for row in TABLE.iter_unpack(data[8 * program.counters : program.size])
+        for row in TABLE.iter_unpack(data[8 * (program.counters + len(program.pointed)) : program.size])
     ]
     functions = [
-        _function(plan, counters, tables, digests.get(name, UNKNOWN_DIGEST)) for name, plan in program.plans.items()
+        _function(plan, counters, tables, names, digests.get(name, UNKNOWN_DIGEST))
+        for name, plan in program.plans.items()
     ]
     return Profile({function.key: function for function in functions}, boots=1)
 
 
-def _function(plan: Plan, counters: Sequence[int], tables: Sequence[ArgumentValues], digest: str) -> FunctionProfile:
+def _function(
+    plan: Plan, counters: Sequence[int], tables: Sequence[ArgumentValues], names: Mapping[int, int], digest: str
+) -> FunctionProfile:
     branches: dict[int, tuple[int, ...]] = {}
     loops = 0
     for counter in plan.function.counters:
@@ -193,6 +218,11 @@ def _function(plan: Plan, counters: Sequence[int], tables: Sequence[ArgumentValu
     values = {argument: tables[plan.table + at] for at, argument in enumerate(plan.arguments)}
     first = plan.table + len(plan.arguments)
     sites = {site.number: tables[first + at] for at, site in enumerate(plan.sites)}
+    first += len(plan.sites)
+    for at, call in enumerate(plan.through):
+        seen = tables[first + at].counts
+        known = {names[address]: count for address, count in seen.items() if address in names}
+        sites[call.number] = ArgumentValues(known, tables[first + at].total - sum(known.values()))
     return FunctionProfile(
         plan.function.name,
         digest,

@@ -15,7 +15,7 @@ from bareflow.compile.versions import Version
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 15  # raise it when the same facts would be chosen from in another way
+FORMAT = 16  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def choice_to_json(choice: Choice) -> dict[str, Any]:
         "ahead": choice.ahead,
         "library": choice.library,
         "recursion": choice.recursion,
+        "direct": choice.direct,
         "describe": list(choice.describe()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(value))  # lists in place of tuples, as whoever reads it sees them
@@ -54,7 +55,9 @@ def choice_from_json(value: Mapping[str, Any]) -> Choice:
         for v in value["versions"]
     )
     tuning = _tuning(value["tuning"])
-    flags = {name: value[name] for name in ("weights", "place", "inline_all", "ahead", "library", "recursion")}
+    flags = {
+        name: value[name] for name in ("weights", "place", "inline_all", "ahead", "library", "recursion", "direct")
+    }
     return Choice(**flags, clones=clones, options=options, tuning=tuning, functions=functions, versions=versions)
 
 

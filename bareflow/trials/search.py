@@ -307,7 +307,8 @@ def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) ->
     until = run.until
     if specialise:
         run.until = min(until, time.monotonic() + GENERAL_SHARE * run.settings.budget_s)
-    tuned = take_special(run, placed, specialise=False)
+    direct = [candidates.direct()] if specialise and run.program.proposed_direct else []
+    tuned = run.take(direct, take_special(run, placed, specialise=False))
     if weights and run.program.heat.hottest():
         tuned = run.take([candidates.weights()], tuned)
     tuned = _generally(run, tuned)
