@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bareflow.compile.tiers import DEFAULT_OPTIONS
-from bareflow.compile.variants import PLAIN_TUNING, Choice, missed
+from bareflow.compile.variants import PLACES, PLAIN_TUNING, Choice, missed
 from bareflow.trials.special import LOSS, WORTH
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ SHORT_S = 1e-3  # of a training run: below it
 SHORT_MARGIN = 0.05  # that much, since what starting costs is no small part of it
 PARTS_SHARE = 0.25  # of the time that was given goes into trying parts of a choice, at most
 MISSES = ", with other values"
+NEAR = 0.04  # above what may be lost: so much may be the place's fault
+MOVED = 2  # choices that are tried at other places for that
 
 
 def decide(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
@@ -42,9 +44,13 @@ def decide(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]
     if not gain.faster(margin(run)):
         run.found("all of it", gain, "no faster")
         return plain, None
-    if not specialised(best.choice) or _bearable(run, plain, best.choice, gain):
+    if not specialised(best.choice):
         return best, gain
-    return _part(run, plain, best)
+    whole = _bearable(run, plain, best, gain)
+    if whole is best:
+        return best, gain
+    again = run.measure({"it": whole}, plain, run.rounds[2])["it"] if whole else gain
+    return (whole, again) if whole and again.faster(margin(run)) else _part(run, plain, best)
 
 
 def margin(run: Search) -> float:
@@ -63,15 +69,18 @@ def allowed(gain: Ratio) -> float:
     return min(LOSS, 1 + WORTH * max(1 - gain.median, 0))
 
 
-def _bearable(run: Search, plain: Built, choice: Choice, gain: Ratio) -> bool:
-    """Whether a choice costs little where the values of its clones and versions do not come."""
-    built, right = build_missing(run, MISSES[2:], choice, plain)
+def _bearable(run: Search, plain: Built, best: Built, gain: Ratio) -> Built | None:
+    """A choice that costs little where the values of its clones and versions do not come, at another place maybe."""
+    built, right = build_missing(run, MISSES[2:], best.choice, plain)
     if built is None:
-        return right
+        return best if right else None
     found = run.measure({"it": built}, plain, run.rounds[2])["it"]
     bearable = found.median <= allowed(gain)
     run.found(MISSES[2:], found, "taken" if bearable else "too slow")
-    return bearable
+    if not bearable and found.median <= allowed(gain) + NEAR and not run.late:
+        moved, good = _elsewhere(run, plain, "all of it", best)
+        return moved if good else None
+    return best if bearable else None
 
 
 def build_missing(run: Search, name: str, choice: Choice, plain: Built) -> tuple[Built | None, bool]:
@@ -132,12 +141,11 @@ def _affordable(run: Search, choices: dict[str, Choice]) -> dict[str, Choice]:
     return dict(list(choices.items())[-most:])
 
 
-def _part(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
-    """The fastest part of a choice that costs little with other values."""
-    run.say("trying parts of the best")
+def _build_parts(run: Search, plain: Built, choices: dict[str, Choice]) -> tuple[dict[str, Built], dict[str, Built]]:
+    """Parts that are right, and all that is to be measured: these, and the same with other values."""
     hits: dict[str, Built] = {}
     builds: dict[str, Built] = {}
-    for name, choice in _affordable(run, parts(best.choice)).items():
+    for name, choice in choices.items():
         other, missing, right = run.try_build(name, choice, plain), None, True
         if other and specialised(choice):
             missing, right = build_missing(run, name + MISSES, choice, plain)
@@ -145,19 +153,47 @@ def _part(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
             hits[name] = builds[name] = other
         if missing:
             builds[name + MISSES] = missing
+    return hits, builds
+
+
+def _part(run: Search, plain: Built, best: Built) -> tuple[Built, Ratio | None]:
+    """The fastest part of a choice that costs little with other values."""
+    run.say("trying parts of the best")
+    hits, builds = _build_parts(run, plain, _affordable(run, parts(best.choice)))
     if not hits:
         return plain, None
     ratios = run.measure(builds, plain, run.rounds[1])
+    moved = MOVED
     for name in sorted(hits, key=lambda one: ratios[one].median):
-        miss = ratios.get(name + MISSES)
+        found, miss = ratios[name], ratios.get(name + MISSES)
+        fast, near = found.faster(margin(run)), False
         if miss:
-            run.found(name + MISSES, miss, "taken" if miss.median <= allowed(ratios[name]) else "too slow")
-        if not ratios[name].faster(margin(run)) or (miss and miss.median > allowed(ratios[name])):
-            run.found(name, ratios[name], "no faster")
-            continue
-        again = run.measure({"it": hits[name]}, plain, run.rounds[2])["it"]
-        taken = again.faster(margin(run))
+            bearable = miss.median <= allowed(found)
+            run.found(name + MISSES, miss, "taken" if bearable else "too slow")
+            near = fast and not bearable and miss.median <= allowed(found) + NEAR
+            fast = fast and bearable
+        if near and moved and not run.late:
+            moved -= 1
+            hits[name], fast = _elsewhere(run, plain, name, hits[name])
+        again = run.measure({"it": hits[name]}, plain, run.rounds[2])["it"] if fast else found
+        taken = fast and again.faster(margin(run))
         run.found(name, again, "taken" if taken else "no faster")
         if taken:
             return hits[name], again
     return plain, None
+
+
+def _elsewhere(run: Search, plain: Built, name: str, best: Built) -> tuple[Built, bool]:
+    """The same at another place, where other values may cost less; and whether there is such a place."""
+    run.say(f"trying {name} at other places")
+    places = [place for place in PLACES if place != best.choice.place]
+    choices = {f"{name}, placed {place}": replace(best.choice, place=place) for place in places}
+    hits, builds = _build_parts(run, plain, choices)
+    ratios = run.measure(builds, plain, run.rounds[1]) if builds else {}
+    for called in sorted(hits, key=lambda one: ratios[one].median):
+        found, miss = ratios[called], ratios.get(called + MISSES)
+        good = found.faster(margin(run)) and (miss is None or miss.median <= allowed(found))
+        run.found(called + MISSES, miss or found, "taken" if good else "too slow")
+        if good:
+            return hits[called], True
+    return best, False

@@ -35,6 +35,7 @@ class Scripted:
     rounds: tuple = (3, 9, 15)
     runs: int = 1
     build_s: float = 0.2
+    late: bool = False
     findings: list = field(default_factory=list)
 
     def say(self, _text):
@@ -51,6 +52,8 @@ class Scripted:
 
     @staticmethod
     def key(choice):
+        if choice.place == "in one piece":
+            return choice.place, choice.tuning == WIDE, all(one in CLONES for one in choice.clones)
         clones = len(choice.clones)
         missed = any(one not in CLONES for one in choice.clones)
         return clones, len(choice.versions), choice.tuning == WIDE, not missed
@@ -74,6 +77,13 @@ def test_what_costs_too_much_with_other_values_loses_the_part_that_does():
     times[2, 1, False, False] = 1.05
     times[1, 1, True, True] = 0.7
     assert end(times)[:2] == (replace(ALL, clones=CLONES[:1]), 0.7)
+
+
+def test_what_costs_a_little_too_much_is_tried_at_other_places():
+    times = {(2, 1, True, True): 0.5, (2, 1, True, False): 1.2, (2, 1, False, True): 0.6, (2, 1, False, False): 1.05}
+    choice, gain, run = end({**times, ("in one piece", False, True): 0.62, ("in one piece", False, False): 1.01})
+    assert (choice, gain) == (replace(ALL, tuning=Tuning(), place="in one piece"), 0.62)
+    assert f"without tunings, placed in one piece{MISSES}" in {one.name for one in run.findings}
 
 
 def test_without_any_part_that_pays_clangs_code_stays():
