@@ -25,7 +25,7 @@ from pathlib import Path
 
 from bareflow.build import BuildReport, build_image
 from bareflow.compile.pool import CompilePool
-from bareflow.errors import MachineError
+from bareflow.errors import BareFlowError, MachineError
 from bareflow.freeze import Frozen, freeze
 from bareflow.growth.boots import OnBoot, Outcome, difference, grow_boots
 from bareflow.growth.choices import choices_in, save_choices, with_choices
@@ -177,7 +177,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     packed = build_grow_image(following, _with_profile(recipe, places), places.grow_image)
     total_ms = (time.monotonic() - began) * 1000
     measure = settings.native and settings.measure and not settings.remote and not why
-    measured = runs.measure(frozen) if measure else {}
+    measured = runs.measure(frozen, notes.append) if measure else {}
     notes += [f"boot {one.number}: {note}" for one in boots.boots for note in one.result.notes]
     return Growth(
         name=recipe.name,
@@ -413,8 +413,18 @@ class _Runs:
             )
         return Outcome(result.exit_status, result.stdout, result.stderr)
 
-    def measure(self, frozen: Frozen) -> Mapping[str, Mapping[str, float]]:
-        """Cycles per call of frozen and of ahead-of-time code, in Linux processes, as growing code was timed."""
+    def measure(self, frozen: Frozen, note: Callable[[str], None]) -> Mapping[str, Mapping[str, float]]:
+        """Cycles per call of frozen and of ahead-of-time code, in Linux processes, as growing code was timed.
+
+        The program is frozen already: what stands in the way here is noted and no more.
+        """
+        try:
+            return self._measure(frozen)
+        except BareFlowError as problem:
+            note(f"Frozen and ahead-of-time code were not compared: {problem.message}")
+            return {}
+
+    def _measure(self, frozen: Frozen) -> Mapping[str, Mapping[str, float]]:
         self.gardener.step("timing frozen and ahead-of-time code")
         with folder_of_files(self.recipe.files) as folder:
             return measure_frozen(

@@ -14,16 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+from bareflow.compile.ahead import compile_ahead
 from bareflow.compile.cpu import Target, required_features
-from bareflow.compile.frontend import clang
-from bareflow.compile.tiers import ObjectCode
+from bareflow.compile.frontend import compile_parts
 from bareflow.errors import MachineError
 from bareflow.image.recipe import Recipe
 from bareflow.native import runner
 from bareflow.snapshot.contents import Function
 from bareflow.snapshot.link import LinkedProgram, link_frozen, snapshot_contents
 from bareflow.snapshot.writer import write_snapshot
-from bareflow.toolchain import run
 
 PROBE = "runtime/runner/probe.c"
 SAMPLES = 256  # that the probe keeps for each function
@@ -32,33 +31,18 @@ FEWEST = 3  # timed calls of a function that make a figure
 ALONE = 1e6  # ticks: a call as long makes one by itself
 _HEAD = struct.Struct("<QQ")
 _RECORD = struct.Struct(f"<QQ{SAMPLES}Q")
-AOT_FLAGS = ("-O3", "-fno-pie", "-fno-stack-protector", "-ffunction-sections")
 
 
-def compile_ahead_of_time(recipe: Recipe, target: Target, folder: Path) -> LinkedProgram | None:
-    """A recipe's C files through plain `clang -O3 -march=CPU`, one by one; None: not all of them are C.
+def aot_snapshot(recipe: Recipe, target: Target, frozen: LinkedProgram) -> tuple[bytes, tuple[Function, ...]]:
+    """A snapshot of the ahead-of-time program, each source through plain `clang -O3` by itself.
+
+    Its function table has what the frozen program's has.
 
     Raises:
         CompileError, LinkError: see the tools.
     """
-    files = [file for path in recipe.sources for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-    if any(file.suffix in {".ll", ".bc"} for file in files):
-        return None
-    march = "native" if recipe.cpu == "native" else target.cpu
-    objects = []
-    for number, source in enumerate(file for file in files if file.suffix == ".c"):
-        out = folder / f"{number}.o"
-        run(clang(*AOT_FLAGS, f"-march={march}", *recipe.flags, "-c", source, "-o", out), what=f"compiling {source}")
-        objects.append(ObjectCode(out.read_bytes(), 0.0, ()))
-    return link_frozen(objects, name=recipe.name, tier="O3")
-
-
-def aot_snapshot(recipe: Recipe, target: Target, frozen: LinkedProgram) -> tuple[bytes, tuple[Function, ...]] | None:
-    """A snapshot of the ahead-of-time program whose function table has what the frozen program's has."""
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as place:
-        program = compile_ahead_of_time(recipe, target, Path(place))
-    if program is None:
-        return None
+    parts = compile_parts(recipe.sources, flags=recipe.flags, name=recipe.name)
+    program = link_frozen([compile_ahead(parts, target)], name=recipe.name, tier="O3")
     wanted = {one.name for one in frozen.functions}
     functions = tuple(one for one in functions_of(program.elf) if one.name in wanted)
     linked = LinkedProgram(
@@ -162,8 +146,6 @@ def measure_frozen(
     found = {
         "frozen": probe(snapshot, program.functions, recipe, stdin=stdin, folder=folder, timeout_s=timeout_s),
     }
-    reference = aot_snapshot(recipe, target, program)
-    if reference is not None:
-        data, functions = reference
-        found["aot"] = probe(data, functions, recipe, stdin=stdin, folder=folder, timeout_s=timeout_s)
+    data, functions = aot_snapshot(recipe, target, program)
+    found["aot"] = probe(data, functions, recipe, stdin=stdin, folder=folder, timeout_s=timeout_s)
     return found

@@ -15,7 +15,7 @@ from bareflow.snapshot.contents import Function
 PROGRAM = """
 #include <setjmp.h>
 #include <stdio.h>
-#define APART __attribute__((noinline))
+#include <apart.h>
 static jmp_buf back;
 static volatile unsigned sink;
 APART unsigned fibonacci(unsigned n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
@@ -36,9 +36,11 @@ int main(void) {
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    source = tmp_path_factory.mktemp("probe") / "probed.c"
-    source.write_text(PROGRAM)
-    return recipe_for_workload(source)
+    folder = tmp_path_factory.mktemp("probe") / "probed"  # whose headers are found as growing finds them
+    (folder / "include").mkdir(parents=True)
+    (folder / "include" / "apart.h").write_text("#define APART __attribute__((noinline))\n")
+    (folder / "main.c").write_text(PROGRAM)
+    return recipe_for_workload(folder)
 
 
 def test_functions_are_timed_with_what_they_call(recipe):
