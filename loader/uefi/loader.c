@@ -20,7 +20,7 @@
 
 /* At RAMDISK_LOADER in the disk in memory, which has nothing else there. */
 struct room {
-    uint64_t pml4[512], pdpt[512], pd[4][512];
+    uint64_t pml4[512], pdpt[512], upper[512], pd[5][512];
     struct boot_info info;
     struct memory_range ranges[2000];
     uint8_t firmware_map[0x8000];
@@ -229,13 +229,25 @@ static void exit_firmware(efi_handle image, struct room *room) {
         add_range(room, (const struct efi_memory_descriptor *)(room->firmware_map + at));
 }
 
-/* The low 4 GiB 1:1, until the kernel makes its own tables. */
+/* Maps a GiB 1:1 in large pages. */
+static void map_gib(uint64_t *pdpt, uint64_t *pd, uint64_t address) {
+    pdpt[address >> 30 & 511] = (uint64_t)pd | 3;
+    for (uint64_t i = 0; i < 512; i++)
+        pd[i] = (address >> 30 << 30 | i << 21) | 0x83;
+}
+
+/* The low 4 GiB 1:1, until the kernel makes its own tables; and this program, which firmware may have put
+ * above them: the instructions behind the change of tables are still its own. */
 static void make_tables(struct room *room) {
+    const uint64_t here = (uint64_t)__ImageBase;
     room->pml4[0] = (uint64_t)room->pdpt | 3;
     for (uint64_t i = 0; i < 4; i++)
-        room->pdpt[i] = (uint64_t)room->pd[i] | 3;
-    for (uint64_t i = 0; i < 4 * 512; i++)
-        room->pd[0][i] = i << 21 | 0x83;
+        map_gib(room->pdpt, room->pd[i], i << 30);
+    if (here <= BELOW_4_GIB)
+        return;
+    uint64_t *const pdpt = here >> 39 ? room->upper : room->pdpt;
+    room->pml4[here >> 39] = (uint64_t)pdpt | 3;
+    map_gib(pdpt, room->pd[4], here);
 }
 
 static _Noreturn void jump(struct room *room, struct kernel_header *kernel) {
