@@ -152,6 +152,20 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
+def place_of(path: Path) -> Path:
+    """Return where a result file goes: behind links, and never in the place of a device, which a rename would replace.
+
+    Raises:
+        ImageError: something that is no regular file is there.
+    """
+    place = Path(os.path.realpath(path))
+    if place.is_dir():
+        raise ImageError(f"{path} is a folder.", "Name a file.")
+    if place.exists() and not place.is_file():
+        raise ImageError(f"{path} is no regular file.", "Name a file; devices are written to by ./inv flash --device.")
+    return place
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a result file: a temporary beside it, synced, then renamed; kill -9 leaves old or new.
 
@@ -160,14 +174,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        place = place_of(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        Path(temporary).replace(place)
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)

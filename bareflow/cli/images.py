@@ -231,7 +231,7 @@ def image_to_boot(
         "timeout-s": "seconds after which the run is ended (120; none with --chat)",
         "memory": "mebibytes of memory (the recipe's, or 128, or more where the image's files ask for it)",
         "accel": "auto, kvm or tcg",
-        "cpu": "QEMU's CPU model",
+        "cpu": "QEMU's CPU model (max with tcg, host with kvm)",
         "firmware": "the way in: bios, uefi or pvh",
         "machine": "pc, q35 or microvm",
         "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
@@ -273,23 +273,28 @@ def boot_qemu(
     arguments = (*(arguments or ()), "--chat") if chat else arguments
     if out is not None and not shrunk:
         raise UsageError("--out is where a shrunk image is.", "Use it with --shrunk.")
+    asked = MachineSpec(
+        image=Path(),  # what no machine has is refused before anything is built
+        memory_mib=memory or MachineSpec.memory_mib,
+        accel=accel,
+        cpu=cpu or None,
+        firmware=firmware,
+        machine=machine,
+        drive=drive,
+        gdb=gdb,
+        timeout_s=None if chat else timeout_s,
+    )
     found: tuple[Path, Recipe | None]
     if shrunk:
         found = shrunk_image(image, workload, file or (), Path(out) if out else None)
     else:
         found = image_to_boot(image, workload, file or (), memory, firmware)
     path, recipe = found
-    spec = MachineSpec(
+    spec = replace(
+        asked,
         image=path,
         memory_mib=memory or max(recipe.memory_mib if recipe else 0, memory_for(path, firmware)),
-        accel=accel,
-        cpu=cpu or None,
-        firmware=firmware,
-        machine=machine,
-        drive=drive,
         args=None if arguments is None else (recipe.name if recipe else path.stem, *arguments),
-        gdb=gdb,
-        timeout_s=None if chat else timeout_s,
     )
     check_way_in(path, firmware)
     if dry_run or verbose:
@@ -360,7 +365,7 @@ def give_result(spec: MachineSpec, result: GuestResult, *, as_json: bool, chart:
 def snapshot_info(
     _context: Any, file: str | None = None, disassemble: bool = False, json: bool = False, verbose: bool = False
 ) -> None:
-    """Print what a snapshot holds, version 1 or 2."""
+    """Print what a snapshot holds, of any version."""
     del verbose
     from rich.console import Console
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from copy import copy
 from importlib import metadata
@@ -10,6 +11,7 @@ from typing import Any
 from invoke import Collection, Exit, ParseError, Program
 
 from bareflow.cli import benches, checks, deadcode, growing, hardware, images, profiles
+from bareflow.cli.task import emit_json
 
 # Bare words behind these tasks are values of the option named here: `snapshot-info FILE`.
 # (Invoke's own positionals would take `--help` for the file's name.)
@@ -99,9 +101,22 @@ class BareflowProgram(Program):  # type: ignore[misc]
             parse(*arguments)
         except ParseError as error:
             hint = f"{self.binary} --list shows the tasks, {self.binary} TASK --help their options."
+            if "--json" in self.argv:
+                emit_json({"error": str(error), "hint": hint, "exit_status": 2})
             raise Exit(f"bareflow: {error}\n  {hint}", code=2) from None
-        except ValueError as error:
-            raise Exit(f"bareflow: an option that takes a number was given something else ({error}).", code=2) from None
+
+    def print_task_help(self, name: str) -> None:
+        """Print a task's help, with the kind of value that each option takes."""
+        context = self.parser.contexts[name]
+        kinds = {float: "NUMBER", list: "STRING"}
+        rows = []
+        for flags, text in context.help_tuples():
+            kind = kinds.get(context.flags[flags.split("=")[0].split("[")[0].split(",")[-1].strip()].kind)
+            rows.append((f"{flags}={kind}" if kind else flags, text))
+        sys.stdout.write(f"Usage: {self.binary} {name} [--options]\n\n  {inspect.getdoc(self.collection[name])}\n\n")
+        sys.stdout.write("Options:\n" if rows else "It takes no options.\n")
+        if rows:
+            self.print_columns(rows)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import shlex
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from invoke import Exit, Task
+from invoke import Argument, Exit, ParseError, Task
 from rich.console import Console
 
 from bareflow.errors import BareFlowError, UsageError
@@ -19,8 +20,24 @@ HELP_JSON = "one JSON document on stdout and nothing else there"
 HELP_VERBOSE = "show every compiler, linker and QEMU command"
 
 
+class NumberArgument(Argument):  # type: ignore[misc]
+    """An option that takes a number, and says which one was given something else."""
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Take the text that was given.
+
+        Raises:
+            ParseError: it is no number.
+        """
+        try:
+            super().set_value(value, cast)
+        except (ValueError, OverflowError):
+            kind = "a whole number" if self.kind is int else "a number"
+            raise ParseError(f"--{self.name.replace('_', '-')} takes {kind}, not {value!r}.") from None
+
+
 class BareflowTask(Task):  # type: ignore[misc]
-    """An Invoke task whose `--verbose` is also `-v`."""
+    """An Invoke task whose `--verbose` is also `-v`, and whose numbers name themselves when they are none."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> Any:
         """List the arguments as Invoke's parser wants them."""
@@ -28,6 +45,8 @@ class BareflowTask(Task):  # type: ignore[misc]
         for argument in arguments:
             if argument.name == "verbose" and "v" not in argument.names:
                 argument.names = (*argument.names, "v")
+            if argument.kind in (int, float):
+                argument.__class__ = NumberArgument
         return arguments
 
 
@@ -59,13 +78,25 @@ def task(
                 raise Exit(code=error.exit_status) from None
 
         texts = {"json": HELP_JSON, "verbose": HELP_VERBOSE, **help}
-        known = body.__code__.co_varnames[: body.__code__.co_argcount + body.__code__.co_kwonlyargcount]
-        shown = {name: text for name, text in texts.items() if name.replace("-", "_") in known}
+        known = inspect.signature(body).parameters
+        shown = {
+            name: with_default(text, known[name.replace("-", "_")].default)
+            for name, text in texts.items()
+            if name.replace("-", "_") in known
+        }
         made = BareflowTask(run, help=shown, iterable=list(iterable), optional=tuple(optional), auto_shortflags=False)
         made.__doc__ = body.__doc__
         return made
 
     return wrap
+
+
+def with_default(text: str, default: Any) -> str:
+    """Return an option's help with its default in parentheses, unless the text says it or there is none to say."""
+    if isinstance(default, bool) or not isinstance(default, str | int | float) or not default:
+        return text
+    shown = f"{default:g}" if isinstance(default, float) else str(default)
+    return text if f"({shown}" in text else f"{text} ({shown})"
 
 
 def report(error: BareFlowError, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from bareflow.image.pvh import TABLE_SIZE, PvhParts, loader_size, pvh_head, seal
 from bareflow.image.reader import VolumeReader
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.memmap import MEMMAP
+from bareflow.toolchain import place_of
 
 NUMBERS = {constant.name: constant.value for constant in MEMMAP.constants}
 SECTOR = NUMBERS["DISK_SECTOR_SIZE"]
@@ -203,15 +204,16 @@ def _replacing(out: Path) -> Iterator[BinaryIO]:
     """Give a temporary file that takes the place of `out` once it is whole and synced, or goes away."""
     temporary: Path | None = None
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{out.name[:40]}.", dir=out.parent)
+        place = place_of(out)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fchmod(stream.fileno(), 0o644)
             os.fsync(stream.fileno())
-        temporary.replace(out)
+        temporary.replace(place)
         temporary = None
     except OSError as error:
         raise ImageError(

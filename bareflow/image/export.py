@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bareflow.errors import ImageError, ToolError, UsageError
-from bareflow.toolchain import ensure_program, run, write_atomic
+from bareflow.toolchain import ensure_program, place_of, run, write_atomic
 
 # Our name → qemu-img's, with the options that make the file as its users expect it (qemu-img(1)).
 QEMU_FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -125,8 +125,9 @@ def _convert(image: Path, form: str, out: Path) -> None:
     name, options = QEMU_FORMATS[form]
     temporary: Path | None = None
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=f".{out.name[:40]}.", dir=out.parent)
+        place = place_of(out)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, made = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
         os.close(handle)
         temporary = Path(made)
         convert: list[str | Path] = [qemu_img, "convert", "-f", "raw", "-O", name, *options, image, temporary]
@@ -136,7 +137,7 @@ def _convert(image: Path, form: str, out: Path) -> None:
         temporary.chmod(0o644)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.replace(out)
+        temporary.replace(place)
         temporary = None
     except OSError as error:
         raise ImageError(f"{out} cannot be written: {error.strerror}.", "Choose another output path.") from None

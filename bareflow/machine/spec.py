@@ -85,13 +85,8 @@ class MachineSpec:
         _one_of("--machine", self.machine, tuple(MACHINES))
         _one_of("--firmware", self.firmware, FIRMWARES)
         _one_of("--drive", self.drive, ("auto", *DRIVES, *(("none",) if self.firmware == "pvh" else ())))
-        if self.machine == "microvm" and (self.firmware != "pvh" or self.drive not in {"auto", "virtio", "none"}):
-            raise UsageError(
-                f"microvm boots neither from {self.firmware} nor from {self.drive} drives."
-                if self.firmware != "pvh"
-                else f"microvm has no {self.drive} drives.",
-                "Use --machine microvm --firmware pvh --drive virtio.",
-            )
+        if self.machine == "microvm":
+            self._check_microvm()
         if self.memory_mib < 1:
             raise UsageError(f"--memory {self.memory_mib} is no amount of memory.", "Give mebibytes, 128 for instance.")
         if self.timeout_s is not None and self.timeout_s <= 0:
@@ -101,6 +96,18 @@ class MachineSpec:
                 raise UsageError(
                     f"the argument {text!r} holds a zero byte.", "An argument ends at its first zero byte."
                 )
+
+    def _check_microvm(self) -> None:
+        """Refuse what the machine without firmware, disk controllers and PCI has not."""
+        wrong = (
+            f"--machine microvm has no firmware for --firmware {self.firmware}"
+            if self.firmware != "pvh"
+            else f"--machine microvm has no --drive {self.drive}"
+            if self.drive not in {"auto", "virtio", "none"}
+            else ""
+        )
+        if wrong:
+            raise UsageError(f"{wrong}.", "Use --machine microvm --firmware pvh, with --drive virtio or none.")
 
 
 def _one_of(flag: str, value: str, known: Sequence[str]) -> None:

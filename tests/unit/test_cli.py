@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from copy import copy
 from pathlib import Path
 
 import pytest
 
-from bareflow.cli.program import join_verbatim, name_positionals
-from bareflow.cli.task import split_args
+from bareflow.cli.program import BareflowProgram, join_verbatim, name_positionals, namespace
+from bareflow.cli.task import split_args, with_default
 from bareflow.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +30,8 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     ("words", "said"),
     [
         (("bot-qemu",), "No idea what 'bot-qemu' is"),
-        (("boot-qemu", "--timeout-s", "5x"), "takes a number"),
+        (("boot-qemu", "--timeout-s", "5x"), "--timeout-s takes a number, not '5x'"),
+        (("boot-qemu", "--firmware", "uefi", "--machine", "microvm"), "no firmware for --firmware uefi"),
         (("boot-qemu", "--timeout-s", "0"), "must be above 0"),
         (("boot-qemu", "--args", "'open"), "cannot be split"),
         (("boot-qemu", "--nonsense"), "nonsense"),
@@ -45,17 +48,31 @@ def test_bad_input_is_one_sentence_and_status_2(words: tuple[str, ...], said: st
     assert done.stdout == ""
 
 
-def test_json_errors_are_a_document_on_stdout():
-    done = run("snapshot-info", "no-such-file", "--json")
+@pytest.mark.parametrize("words", [("snapshot-info", "no-such-file"), ("boot-qemu", "--memory", "1.5")])
+def test_json_errors_are_a_document_on_stdout(words: tuple[str, ...]):
+    done = run(*words, "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["exit_status"] == 2
 
 
-@pytest.mark.parametrize("name", ["boot-qemu", "build-image", "snapshot-info", "run-native", "test", "lint"])
-def test_every_task_has_help(name: str):
-    done = run(name, "--help")
-    assert done.returncode == 0, done.stderr
-    assert "Options" in done.stdout or "none" in done.stdout
+@pytest.mark.parametrize("name", sorted(namespace().task_names))
+def test_every_task_has_help_that_says_what_its_options_take(name: str, capsys: pytest.CaptureFixture[str]):
+    program = BareflowProgram(name="bareflow", binary="inv", namespace=namespace(), version="0")
+    with pytest.raises(SystemExit) as ended:
+        program.run(["inv", name, "--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"Usage: inv {name}" in shown
+    for argument in copy(namespace()[name]).get_arguments():
+        option = f"--{argument.name.replace('_', '-')}"
+        takes = re.search(rf"{option}(=|\[=)[A-Z]+", shown)
+        assert (takes is not None) == argument.takes_value, option
+
+
+def test_help_names_the_default_unless_its_text_does():
+    assert with_default("seconds", 120.0) == "seconds (120)"
+    assert with_default("seconds (120; none with --chat)", 120.0) == "seconds (120; none with --chat)"
+    assert with_default("do not ask", False) == "do not ask"
 
 
 def test_a_positional_does_not_swallow_help():

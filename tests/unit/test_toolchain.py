@@ -79,6 +79,22 @@ def test_write_atomic_names_an_unwritable_path_and_leaves_no_half_file(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+def test_results_never_take_the_place_of_a_device_or_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("pipe", "link"):
+        with pytest.raises(ImageError, match=f"{name} is no regular file"):
+            toolchain.write_atomic(tmp_path / name, b"data")
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_results_go_to_where_a_link_leads(tmp_path):
+    (tmp_path / "link").symlink_to("folder/real")
+    toolchain.write_atomic(tmp_path / "link", b"data")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder/real").read_bytes() == b"data"
+
+
 def test_cache_dir_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("BAREFLOW_CACHE", str(tmp_path / "own"))
     assert toolchain.cache_dir() == tmp_path / "own"
