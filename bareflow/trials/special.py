@@ -8,7 +8,7 @@ faster is measured once more with neighbours of its values: the next run may hav
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OPEN = "noinline of the source ignored"
 SHARE = 0.75  # of all time, at most, is over when the last special case is begun with
 LOSS = 1.02  # what other values than the profile's may cost
+NEEDED = 0.03  # that much slower without it, or more: a value that a version needs
 WORTH = 0.2  # of what the profile's values save, that much may be lost where they do not hold; the end is stricter
 EVEN = 0.97  # or more, of code that other values find faster than clang's all the same: both count alike then
 
@@ -116,20 +117,53 @@ def _take_versions(run: Search, base: Built, until: float) -> Built:
         if time.monotonic() > until:
             run.no_time(f"versions of {name}")
             continue
-        if len(versions) > 1:
-            versions.append(reduce(Version.__or__, versions))  # some pay together only
         by_name = {version.name: version for version in versions}
         single = [Candidate(version.name, _versions_of(name, (version,)), name) for version in versions]
         kept: tuple[Version, ...] = ()
         for candidate, _ in run.screen(single, base):
             wanted = (*kept, by_name[candidate.name])
             together = reduce(Version.__or__, wanted)
-            behind = [one for one in wanted if one.values != together.values][:1]
-            chain = (together, *behind)
+            chain = (together, wanted[0]) if kept else wanted
             better = _taken(run, Candidate(together.name, _versions_of(name, chain), name), base, name)
             if better is not base:
                 base, kept = better, wanted
+        base = _take_whole(run, base, versions, kept)
     return base
+
+
+def _take_whole(run: Search, base: Built, versions: list[Version], kept: tuple[Version, ...]) -> Built:
+    """Some values pay together only: all of a function's at once, but those that are not needed, large ones first.
+
+    What is large may well be another next time. Behind that version stands what pays without it.
+    """
+    name = versions[0].function
+    behind = tuple(one for one in base.choice.versions if one.function == name)
+    if len(versions) - len(kept) < 2 or time.monotonic() > run.until:
+        return base
+
+    def candidate(wanted: Sequence[Version]) -> Candidate:
+        together = reduce(Version.__or__, wanted)
+        return Candidate(together.name, _versions_of(name, (together, *behind[:1])), name)
+
+    whole = candidate(versions)
+    if not run.screen([whole], base):
+        return base
+    needed = list(versions)
+    best = run.try_build(whole.name, whole.change(base.choice), base)
+    for one in sorted(versions, key=lambda version: -max(value for _, value in version.values)):
+        rest = [other for other in needed if other is not one]
+        if best is None or one in kept or not rest or run.late:
+            continue
+        less = run.try_build(candidate(rest).name, candidate(rest).change(base.choice), base)
+        if less and (
+            less.path == best.path or run.measure({"it": less}, best, run.rounds[0])["it"].median < 1 + NEEDED
+        ):
+            needed, best = rest, less
+    return _taken(run, candidate(needed), base, name)
+
+
+def _as_fast(run: Search, less: Built, best: Built) -> bool:
+    return run.measure({"it": less}, best, run.rounds[0])["it"].median < 1 + NEEDED
 
 
 def _versions_of(name: str, chain: tuple[Version, ...]) -> Callable[[Choice], Choice]:
