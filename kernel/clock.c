@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time: the time stamp counter, its rate found on first use, and the CMOS clock for the date. */
-#include "kernel.h"
+#include "grow.h"
 #include "x86.h"
 
 uint64_t clock_hz;
@@ -123,20 +123,36 @@ int64_t sys_time(int64_t *out) {
     return seconds;
 }
 
-/* Sleeps by watching the clock: interrupts are off, so there is nothing to be woken by. */
-int64_t sys_clock_nanosleep(uint64_t clock, uint64_t flags, const struct timespec *wanted) {
+/* Whether a handler of the program's own has something to do: the agent's ticks leave a sleep alone. */
+static bool interrupted(void) {
+#if defined(CONFIG_SIGNALS) && !defined(CONFIG_GROW)
+    timer_watch();
+    return signal_due();
+#else
+    return false;
+#endif
+}
+
+/* Sleeps by watching the clock, and the timers: interrupts are off. */
+int64_t sys_clock_nanosleep(uint64_t clock, uint64_t flags, const struct timespec *wanted,
+                            struct timespec *left) {
     if (wanted->seconds < 0 || (uint64_t)wanted->nanoseconds >= NS)
         return -EINVAL;
     const uint64_t length = (uint64_t)wanted->seconds * NS + (uint64_t)wanted->nanoseconds;
     const uint64_t end = flags & TIMER_ABSTIME ? length : now(clock) + length;
     console_flush();
-    while (now(clock) < end)
-        pause();
+    for (; now(clock) < end; pause())
+        if (interrupted()) {
+            const uint64_t rest = now(clock) < end ? end - now(clock) : 0;
+            if (left && !(flags & TIMER_ABSTIME))
+                *left = (struct timespec){(int64_t)(rest / NS), (int64_t)(rest % NS)};
+            return -EINTR;
+        }
     return 0;
 }
 
-int64_t sys_nanosleep(const struct timespec *wanted) {
-    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, wanted);
+int64_t sys_nanosleep(const struct timespec *wanted, struct timespec *left) {
+    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, wanted, left);
 }
 
 int64_t sys_getrusage(uint64_t who, struct rusage *out) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What only a growing image has (CONFIG_GROW): signals, timers that interrupt the workload, the wire as a
- * file. */
+/* What a program that handles signals has (CONFIG_SIGNALS): their delivery, and timers that interrupt it; and
+ * what only a growing image has besides (CONFIG_GROW): the wire as a file. */
 #ifndef KERNEL_GROW_H
 #define KERNEL_GROW_H
 
@@ -13,18 +13,32 @@
 #ifndef __ASSEMBLER__
 #include "kernel.h"
 
-#ifdef CONFIG_GROW
+#if defined(CONFIG_GROW) && !defined(CONFIG_SIGNALS)
+#error "the feature grow needs signals"
+#endif
+
+#ifdef CONFIG_SIGNALS
 /* signal.c */
 void signal_raise(unsigned number);                       /* to be delivered when the workload goes on */
 bool signal_fault(struct frame *frame, uint64_t address); /* an exception; false: nobody handles it */
 void signal_leave(struct frame *frame);                   /* before every return to the workload */
+bool signal_due(void);                                    /* one waits that is neither masked nor ignored */
 
 /* timer.c */
 bool timer_armed(void);                   /* interrupts are wanted while the workload runs */
 void timer_signal_taken(unsigned number); /* its handler begins: a repeating timer runs again from here */
 void timer_pause(bool paused);            /* around what lets interrupts through: the firmware's disk calls */
+void timer_watch(void);                   /* within a call, which nothing interrupts: what is due is due */
 void interrupt_handle(struct frame *frame);
+extern uint8_t interrupt_timer[], interrupt_spurious[]; /* interrupt.S */
+#else
+static inline void timer_pause(bool paused) {
+    (void)paused;
+}
+#endif
 
+#ifdef CONFIG_GROW
+/* timer.c */
 bool ioapic_route(unsigned line,
                   unsigned vector); /* an ISA interrupt to this processor; false: it cannot be */
 
@@ -55,10 +69,11 @@ bool vport_open(void); /* false: there is none */
 int64_t vport_read(uint8_t *bytes, uint64_t count);
 int64_t vport_write(const uint8_t *bytes, uint64_t count);
 
-/* interrupt.S */
-extern uint8_t interrupt_timer[], interrupt_wire[], interrupt_spurious[];
+extern uint8_t interrupt_wire[]; /* interrupt.S */
 #else
-static inline void timer_pause(bool paused) {
+static inline void tty_interrupts_on(void) {}
+
+static inline void tty_pause(bool paused) {
     (void)paused;
 }
 

@@ -123,7 +123,7 @@ uint64_t space_physical(uint64_t address) {
     return entry & PTE_PRESENT ? (entry & PTE_ADDRESS) + (address & mask) : 0;
 }
 
-#ifdef CONFIG_MEMORY
+#if defined(CONFIG_MEMORY) || defined(CONFIG_SIGNALS)
 int space_access(uint64_t address) {
     uint64_t mask;
     const uint64_t entry = lookup(address, &mask);
@@ -131,7 +131,9 @@ int space_access(uint64_t address) {
         return -EFAULT;
     return (int)(entry & (PTE_PRESENT | PTE_WRITE)) | (entry & PTE_NX ? 0 : ACCESS_EXECUTE);
 }
+#endif
 
+#ifdef CONFIG_MEMORY
 /* Moves `length` bytes of mappings without copying. The target MUST be free. */
 int64_t space_move(uint64_t from, uint64_t to, uint64_t length) {
     const bool alike = (from ^ to) % LARGE_PAGE_SIZE == 0;

@@ -80,7 +80,7 @@ uint64_t random_word(void) {
     return word;
 }
 
-#ifndef CONFIG_GROW /* which has signal.c */
+#ifndef CONFIG_SIGNALS /* which has signal.c */
 #ifdef CONFIG_PROCESS
 static struct sigaction actions[SIGNALS + 1];
 
@@ -128,7 +128,7 @@ int64_t sys_umask(void) {
     return 022;
 }
 
-#ifndef CONFIG_GROW
+#ifndef CONFIG_SIGNALS
 int64_t sys_rt_sigaction(uint64_t number, const struct sigaction *wanted, struct sigaction *old) {
     if (!number || number > SIGNALS)
         return -EINVAL;

@@ -2,7 +2,7 @@
 /* Signals: to handlers on the workload's stack as Linux lays it out, or to the program's end. They come from
  * timers, from CPU exceptions, and from the program itself. Source: Linux's uapi headers sigcontext.h,
  * ucontext.h and siginfo.h; the state of the vector registers is as XSAVE stores it (SDM volume 1, 13.4). */
-#ifdef CONFIG_GROW
+#ifdef CONFIG_SIGNALS
 #include "grow.h"
 #include "x86.h"
 
@@ -48,6 +48,8 @@ _Static_assert(sizeof(struct signal_frame) == 8 + 304 + 128, "rt_sigframe");
 
 static struct sigaction actions[SIGNALS + 1];
 static uint64_t mask, pending;
+static uint64_t mask_before; /* a call that waits for signals has changed it: what handlers give back */
+static bool suspended;
 static struct stack alternative;
 static int32_t codes[SIGNALS + 1];
 
@@ -131,9 +133,9 @@ static void frame_fill(struct signal_frame *to, const struct frame *from, unsign
         .ss = WORKLOAD_SS,
         .error = from->error,
         .vector = from->vector,
-        .old_mask = mask,
+        .old_mask = suspended ? mask_before : mask,
         .cr2 = address,
-        .mask = mask,
+        .mask = suspended ? mask_before : mask,
         .number = (int32_t)number,
         .code = codes[number],
         .address = codes[number] == SI_FAULT ? address : 0,
@@ -154,6 +156,7 @@ static bool deliver(struct frame *frame, unsigned number, uint64_t address) {
         return false;
     frame_fill(out, frame, number, address);
     out->vector_state = area;
+    suspended = false;
     vector_save((uint8_t *)area);
     mask |= action->mask | (action->flags & SA_NODEFER ? 0 : bit(number));
     frame->rip = action->handler;
@@ -177,18 +180,30 @@ static bool harmless(unsigned number) {
     return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
 }
 
-void signal_leave(struct frame *frame) {
+bool signal_due(void) {
     for (uint64_t ready; (ready = pending & ~mask) != 0;) {
         const unsigned number = (unsigned)__builtin_ctzll(ready) + 1;
         const uint64_t handler = actions[number].handler;
+        if (handler != SIG_IGN && (handler != SIG_DFL || !harmless(number)))
+            return true;
         pending &= ~bit(number);
-        if (handler == SIG_IGN || (handler == SIG_DFL && harmless(number)))
-            timer_signal_taken(number);
-        else if (handler == SIG_DFL)
+        timer_signal_taken(number);
+    }
+    return false;
+}
+
+void signal_leave(struct frame *frame) {
+    while (signal_due()) {
+        const unsigned number = (unsigned)__builtin_ctzll(pending & ~mask) + 1;
+        pending &= ~bit(number);
+        if (actions[number].handler == SIG_DFL)
             killed(number);
-        else if (!deliver(frame, number, 0))
+        if (!deliver(frame, number, 0))
             killed(SIGSEGV);
     }
+    if (suspended)
+        mask = mask_before;
+    suspended = false;
     if (timer_armed())
         frame->rflags |= 0x200;
     else
@@ -265,6 +280,25 @@ int64_t sys_rt_sigprocmask(uint64_t how, const uint64_t *set, uint64_t *old) {
 int64_t sys_rt_sigpending(uint64_t *out) {
     *out = pending & mask;
     return 0;
+}
+
+/* Nothing interrupts a call, so the timers are watched. */
+int64_t sys_pause(void) {
+    console_flush();
+    for (; !signal_due(); pause()) {
+        if (!timer_armed())
+            panic("deadlock: it waits for a signal, and nothing sends one");
+        timer_watch();
+    }
+    return -EINTR;
+}
+
+int64_t sys_rt_sigsuspend(const uint64_t *wanted) {
+    const uint64_t given = *wanted;
+    mask_before = mask;
+    mask = given & ~(bit(SIGKILL) | bit(SIGSTOP));
+    suspended = true;
+    return sys_pause();
 }
 
 int64_t sys_sigaltstack(const struct stack *wanted, struct stack *old) {

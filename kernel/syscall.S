@@ -56,7 +56,7 @@ syscall_entry:
     lea     2(%r11,%rax), %rax
     call    *%rax
 4:  mov     %rax, FRAME_RAX_OFFSET(%rsp)
-#ifdef CONFIG_GROW
+#ifdef CONFIG_SIGNALS
     mov     %rsp, %rdi
     call    signal_leave
 #endif
@@ -196,11 +196,15 @@ calls:
     CALL 13,  zero                      /* rt_sigaction */
     CALL 14,  zero                      /* rt_sigprocmask */
 #endif
-#ifdef CONFIG_GROW
-    CALL 18,  pwrite64, 2               /* input that the agent brings */
+#ifdef CONFIG_SIGNALS
     CALL 15,  rt_sigreturn
     CALL 127, rt_sigpending, 1
+    CALL 130, rt_sigsuspend, 1
+    CALL 34,  pause
     CALL 36,  getitimer, 2
     CALL 38,  setitimer, 6
+#endif
+#ifdef CONFIG_GROW
+    CALL 18,  pwrite64, 2               /* input that the agent brings */
 #endif
 calls_end:

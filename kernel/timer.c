@@ -2,7 +2,7 @@
 /* Interval timers: the interrupts there are, from the local APIC's timer and COM2, come only while the
  * workload runs. System calls and traps run to their end with interrupts off. Source: SDM volume 3,
  * chapter 11. */
-#ifdef CONFIG_GROW
+#ifdef CONFIG_SIGNALS
 #include "grow.h"
 #include "x86.h"
 
@@ -79,7 +79,9 @@ static void gates_init(void) {
     __asm__ volatile("sidt %0" : "=m"(table));
     memcpy(gates, table.base, table.limit + 1u);
     gate_set(VECTOR_TIMER, interrupt_timer);
+#ifdef CONFIG_GROW
     gate_set(VECTOR_WIRE, interrupt_wire);
+#endif
     gate_set(VECTOR_SPURIOUS, interrupt_spurious);
     table.limit = sizeof gates - 1;
     table.base = gates;
@@ -171,13 +173,21 @@ void interrupt_handle(struct frame *frame) {
     apic_write(END_OF_INTERRUPT, 0);
     if (draining)
         return;
+#ifdef CONFIG_GROW
     if (frame->vector == VECTOR_WIRE)
         tty_interrupt();
     else
+#endif
         expire();
     signal_leave(frame);
 }
 
+void timer_watch(void) {
+    if (timer_armed())
+        expire();
+}
+
+#ifdef CONFIG_GROW
 /* Redirection entries are two registers each, from 0x10 on; the upper one names the processor. */
 bool ioapic_route(unsigned line, unsigned vector) {
     volatile uint32_t *const window = (void *)(kernel_start + IOAPIC_PAGE * PAGE_SIZE);
@@ -193,6 +203,7 @@ bool ioapic_route(unsigned line, unsigned vector) {
     window[4] = vector; /* edge, active high, fixed */
     return true;
 }
+#endif
 
 void timer_signal_taken(unsigned number) {
     for (unsigned i = 0; i < TIMERS; i++)

@@ -85,7 +85,7 @@ void trap_handle(struct frame *frame) {
         return;
     const bool ours = (int64_t)frame->rip < 0,
                theirs = page_fault ? (int64_t)address >= 0 : frame->vector == VECTOR_PROTECTION;
-#ifdef CONFIG_GROW
+#ifdef CONFIG_SIGNALS
     if (!ours && signal_fault(frame, address))
         return;
 #endif

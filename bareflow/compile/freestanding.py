@@ -73,6 +73,7 @@ KERNEL_FEATURES = {
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",
     "process": "identity, signals, limits: what larger programs ask at start",
+    "signals": 'handlers of signals, and interval timers; needs "process" and "clock"',
     "targets": "snapshots for several CPUs in one file; added where the snapshot has them",
 }
 """Parts of the kernel that a recipe may leave out; each is -DCONFIG_<NAME>=1 (docs/kernel.md has the sizes)."""

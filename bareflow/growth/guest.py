@@ -43,12 +43,15 @@ from bareflow.wire.stream import BytePort
 WIRE_DEVICE = "/dev/ttyS1"
 WIRE_VARIABLE = ("BAREFLOW_WIRE", WIRE_DEVICE)
 PORT_VARIABLE = ("BAREFLOW_WIRE", "/dev/vport0p1")  # where the machine offers it: COM2 brings 16 bytes at a time
-FEATURES = frozenset({"grow", "files", "input", "memory", "clock", "process"})  # what the agent and its libc ask for
+# What the agent and its libc ask for.
+FEATURES = frozenset({"grow", "signals", "files", "input", "memory", "clock", "process"})
 ONE_PORT = frozenset({"one_port"})
 WITHOUT_PCI = "microvm"
 PORT_DEVICE = "virtio-serial-pci"
 MIB = 1 << 20
+STACK_MOST = 1 << 32  # that a snapshot may have
 WINDOW = 4096  # bytes under way to the guest
+STACKS = 8  # times the recipe's stack: an interpreted call takes that much more of it
 HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot
 
 
@@ -99,7 +102,7 @@ def _snapshot(program: Program, recipe: Recipe) -> bytes:
     write_atomic(cache_dir() / "elf" / f"{base.build_id.hex()}.elf", base.elf)
     linked = replace(read_program(base.elf, set(), ""), functions=tuple(_first_bodies(program)))
     features = required_features(program.target, intrinsics=program.bitcode.intrinsics)
-    contents = snapshot_contents(linked, features=features, stack_size=recipe.stack_bytes)
+    contents = snapshot_contents(linked, features=features, stack_size=min(STACKS * recipe.stack_bytes, STACK_MOST))
     return write_snapshot(replace(contents, build_id=base.build_id))
 
 

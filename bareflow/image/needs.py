@@ -56,8 +56,12 @@ CALLERS = {
             sched_yield setitimer setrlimit sigaction sigaltstack signal sigprocmask sigsuspend sigtimedwait
             sigwait sysconf sysinfo times umask uname
         """,
+        "signals": """
+            alarm getitimer libc_sigaction pause restore_rt setitimer sigaction signal sigpending sigsuspend
+        """,
     }.items()
 }
+NEEDS_TOO = {"process", "clock"}  # of the feature "signals"
 
 
 def features_needed(program: LinkedProgram) -> frozenset[str]:
@@ -81,7 +85,8 @@ def features_for(symbols: AbstractSet[str], calls: SystemCalls) -> frozenset[str
     }
     bare = {name.lstrip("_") for name in symbols}
     by_name = {feature for feature, callers in CALLERS.items() if bare & callers}
-    return frozenset(by_name | {table[number] for number in asked if table.get(number)})
+    found = by_name | {table[number] for number in asked if table.get(number)}
+    return frozenset(found | NEEDS_TOO if "signals" in found else found)
 
 
 @cache
@@ -111,7 +116,7 @@ def features_of_calls() -> dict[int, str]:
 
 
 def _size(feature: str) -> int:
-    return ("", "input", "clock", "process", "memory", "files").index(feature)
+    return ("", "input", "clock", "process", "memory", "signals", "files").index(feature)
 
 
 def _symbols(elf: bytes) -> set[str]:

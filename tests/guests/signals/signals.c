@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals, as a program that is a growing one's agent relies on them. Prints the same on Linux. With `abort`
+/* Signals, as programs and a growing one's agent rely on them. Prints the same on Linux. With `abort`
  * or `alarm` it ends by a signal that it does not handle. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -202,6 +204,29 @@ static void calls(void) {
     printf("wrong: %d\n", wrong);
 }
 
+/* Calls that wait end when a handler has run. */
+static void waits(void) {
+    const struct itimerval once = {{0, 0}, {0, 5000}};
+    struct timespec time = {1000, 0};
+    sigset_t set, old;
+    handle(SIGALRM, on_second, 0, 0);
+    setitimer(ITIMER_REAL, &once, NULL);
+    printf("pause: %d", pause());
+    printf(" %d\n", errno == EINTR);
+    setitimer(ITIMER_REAL, &once, NULL);
+    printf("nanosleep: %d", nanosleep(&time, &time));
+    printf(" %d, left %d\n", errno == EINTR, (int)time.tv_sec);
+    handle(SIGUSR2, on_second, 0, 0);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGUSR2);
+    sigemptyset(&set);
+    printf("sigsuspend: %d", sigsuspend(&set));
+    sigprocmask(SIG_BLOCK, NULL, &old);
+    printf(" %d, blocked again: %d\n", errno == EINTR, sigismember(&old, SIGUSR2));
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1 && !strcmp(argv[1], "abort"))
@@ -215,5 +240,6 @@ int main(int argc, char **argv) {
     masks();
     faults();
     calls();
+    waits();
     return 3;
 }
