@@ -34,7 +34,7 @@ def test_minimal_recipe_inherits_everything_from_base(write, tmp_path):
     recipe = load_recipe(write(MINIMAL))
     assert recipe.name == "mine"
     assert recipe.sources == (tmp_path / "hello.c",)
-    assert (recipe.memory_mib, recipe.stack_bytes, recipe.image_size) == (128, 1 << 20, None)
+    assert (recipe.memory_mib, recipe.stack_bytes, recipe.image_size) == (128, 8 << 20, None)
     assert recipe.cpu == "x86-64-v2"
     assert recipe.features is None  # the program's symbols decide
     assert recipe.grow.thresholds == (100, 1000, 10000)
