@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ def bench(
         "size-mib": "with --files: the file's size in MiB",
         "way": "only the machines or ways in whose name holds this, e.g. ovmf, or with --files: virtio",
         "firmware": "the way in: bios, uefi or pvh; without it every machine type, the recipe built for all ways in",
-        "machine": "pc, q35 or microvm",
-        "drive": "how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
+        "machine": "with --firmware: pc, q35 or microvm (pc)",
+        "drive": "with --firmware: how the disk is attached: ide, ahci, virtio or usb; with pvh also none (auto)",
     }
 )
 def bench_boot(
@@ -110,8 +111,8 @@ def bench_boot(
     files: bool = False,
     size_mib: int = 600,
     way: str = "",
-    machine: str = "pc",
-    drive: str = "auto",
+    machine: str = "",
+    drive: str = "",
     json: bool = False,
     verbose: bool = False,
 ) -> None:
@@ -120,6 +121,8 @@ def bench_boot(
     runs = runs or (3 if files else 10)
     positive("--runs", runs)
     positive("--size-mib", size_mib)
+    if not firmware and (machine or drive):
+        raise UsageError(f"{'--machine' if machine else '--drive'} goes with --firmware.", "Add --firmware bios.")
     bench_folder()
     from bareflow.cli.images import image_to_boot
     from bareflow.cli.progress import steps
@@ -132,9 +135,10 @@ def bench_boot(
     if not firmware:
         boot_everywhere(image, runs, way, json=json)
         return
+    asked = MachineSpec(Path(), firmware=firmware, machine=machine or "pc", drive=drive or "auto")
     path, _recipe = image_to_boot(image, None, (), way_in=firmware)
     with steps() as on_step:
-        spec = MachineSpec(path, firmware=firmware, machine=machine, drive=drive)
+        spec = replace(asked, image=path)
         result = measure(path, runs=runs, spec=spec, on_run=on_step).as_dict()
     if json:
         emit_json(result)
@@ -173,7 +177,6 @@ def refuse_unknown(way: str, names: Sequence[str]) -> None:
 def boot_everywhere(image: str | None, runs: int, way: str, *, json: bool) -> None:
     """Measure on every machine type whose name holds `way`: an image file as it is, a recipe built with all ways in."""
     import tempfile
-    from dataclasses import replace
 
     from bareflow.cli.images import built, choose_recipe, is_image_file
     from bareflow.cli.progress import steps

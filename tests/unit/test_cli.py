@@ -33,6 +33,7 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         (("boot-qemu", "--timeout-s", "5x"), "--timeout-s takes a number, not '5x'"),
         (("boot-qemu", "--firmware", "uefi", "--machine", "microvm"), "no firmware for --firmware uefi"),
         (("boot-qemu", "--timeout-s", "0"), "must be above 0"),
+        (("bench-boot", "--machine", "q35"), "--machine goes with --firmware"),
         (("boot-qemu", "--args", "'open"), "cannot be split"),
         (("boot-qemu", "--nonsense"), "nonsense"),
         (("build-image", "--image", "classic", "--workload", "a.c"), "both given"),
