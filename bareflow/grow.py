@@ -43,7 +43,7 @@ from bareflow.image.recipe import PackedFile, Recipe
 from bareflow.machine import MachineSpec, boot
 from bareflow.names import names_of_build
 from bareflow.native import native_command
-from bareflow.profile.store import load_profile, save_profile
+from bareflow.profile.store import save_profile
 from bareflow.profile.values import Profile
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.tiering import Policy
@@ -219,7 +219,7 @@ def _prepare(
         notes: what a person should know is added.
         build: of the program that a machine runs already, in hexadecimal; empty: none does.
     """
-    known = Profile() if settings.fresh or not places.profile.exists() else load_profile(places.profile)
+    known = Profile() if settings.fresh else places.known()
     gardener.step(f"preparing {recipe.name}")
     program = prepare(
         recipe.sources,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bareflow.errors import ImageError
-from bareflow.profile.store import save_profile
+from bareflow.errors import ImageError, ProfileError
+from bareflow.profile.store import load_profile, save_profile
 from bareflow.profile.values import Profile
 from bareflow.toolchain import write_atomic
 
@@ -31,6 +31,20 @@ class Places:
             why = problem.message.rpartition(": ")[2]
             raise ImageError(f"Nothing can be written to {self.folder}: {why}", "Choose another --out.") from None
         probe.unlink(missing_ok=True)
+
+    def known(self) -> Profile:
+        """What earlier growths have left; nothing where there was none.
+
+        Raises:
+            ProfileError: it cannot be read.
+        """
+        if not self.profile.exists():
+            return Profile()
+        try:
+            return load_profile(self.profile)
+        except ProfileError as problem:
+            hint = "Grow with --fresh, which forgets it, or put back a copy that is whole."
+            raise ProfileError(problem.message, hint, problem.detail) from None
 
     @property
     def profile(self) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.compile.pool import CompilePool
-from bareflow.errors import ImageError, MachineError
+from bareflow.errors import ImageError, MachineError, ProfileError
 from bareflow.grow import Gardener, GrowthRun, Places, Settings, Watch, grow, prepare, shrink
 from bareflow.growth.summary import document
 from bareflow.image.disk import read_file
@@ -85,6 +85,12 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_program_runs(tmp_pa
     (tmp_path / "file").touch()
     with pytest.raises(ImageError, match="Nothing can be written to"):
         grown(mixer(tmp_path / "src"), tmp_path / "file")
+
+
+def test_a_damaged_profile_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "mixer.profile").write_bytes(b"not a profile")
+    with pytest.raises(ProfileError, match=r"mixer\.profile is not a profile.*--fresh"):
+        grown(mixer(tmp_path / "src"), tmp_path)
 
 
 def test_a_growth_ends_frozen_with_the_same_output(first):
