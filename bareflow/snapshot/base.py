@@ -17,6 +17,7 @@ from bareflow.compile.libc import static_libc
 from bareflow.errors import CompileError, LinkError
 from bareflow.layouts.memmap import MEMMAP
 from bareflow.snapshot.library_calls import LIBRARY_CALLS
+from bareflow.snapshot.link import explain
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
@@ -141,7 +142,10 @@ def _link(
             *libc.archives,
             "--end-group",
         ]
-        run(zig("ld.lld", *LINK_FLAGS, *keep, "-o", out, *inputs), what=f"linking the base of {name}", error=LinkError)
+        try:
+            run(zig("ld.lld", *LINK_FLAGS, *keep, "-o", out, *inputs), what=f"linking {name}", error=LinkError)
+        except LinkError as failure:
+            raise explain(name, failure.detail.replace(f"{scratch}/", "")) from None
         return out.read_bytes()
 
 

@@ -144,7 +144,8 @@ def explain(name: str, output: str) -> LinkError:
     undefined: dict[str, str] = {}
     for match in _UNDEFINED.finditer(output):
         who = _REFERENCE.search(match[2])
-        undefined.setdefault(match[1], who[1].removeprefix(".text.") if who else "")
+        place = who[1].removeprefix(".text.").removesuffix(".body") if who else ""
+        undefined.setdefault(match[1], "" if "+" in place else place)  # not a function, but a table of ours
     if "main" in undefined:
         return LinkError(f"{name} defines no main().", "A workload starts at main: is a file left out?", output)
     if undefined:

@@ -67,3 +67,11 @@ def test_archive_symbols_come_from_its_table():
 
 def test_a_make_rule_gives_the_files_with_spaces_in_their_names():
     assert _dependencies("out.bc: a.c \\\n  with\\ space.h /usr/x.h\n") == ["a.c", "with space.h", "/usr/x.h"]
+
+
+def test_a_symbol_that_only_tables_of_ours_name_is_told_without_them():
+    error = explain(
+        "app", "ld.lld: error: undefined symbol: gone\n>>> referenced by 1.s.o:(.data.rel.ro.bf_interp+0x0)\n"
+    )
+    assert error.message == "app does not link: one symbol is undefined: gone."
+    assert "(used by main)" in explain("app", "ld.lld: error: undefined symbol: gone\n>>> a.o:(main.body)\n").message
