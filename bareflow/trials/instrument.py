@@ -17,8 +17,26 @@ from bareflow.compile.sites import Site, find_sites
 from bareflow.profile.values import UNKNOWN_DIGEST, ArgumentValues, FunctionProfile, Profile
 
 SLOTS = 8  # values that a table holds; runtime/trials/train.c has the same number
-TABLE = struct.Struct(f"<{SLOTS}Q{SLOTS}QQ")  # values, counts, calls with any other value
+TABLE = struct.Struct(f"<{SLOTS}Q{SLOTS}QQQ")  # values, counts, calls with any other value, what the runtime keeps
 PREFIX = "bareflow.train"
+# What a table saw most is counted where it is seen; the runtime looks at the rest of the table.
+_SEEN = f"""\
+define internal void @{PREFIX}.value(ptr %table, i64 %value) alwaysinline nounwind {{
+  %first = load i64, ptr %table, align 8
+  %same = icmp eq i64 %first, %value
+  %at = getelementptr i64, ptr %table, i64 {SLOTS}
+  %count = load i64, ptr %at, align 8
+  %any = icmp ne i64 %count, 0
+  %known = and i1 %same, %any
+  br i1 %known, label %add, label %look
+add:
+  %more = add i64 %count, 1
+  store i64 %more, ptr %at, align 8
+  ret void
+look:
+  call void @bareflow_train_value(ptr %table, i64 %value)
+  ret void
+}}""".splitlines()
 _INTEGER = re.compile(r"i(\d+)$")
 
 
@@ -108,6 +126,7 @@ def _globals(counters: int, tables: int, cases: list[str], pointed: list[str]) -
         f"@bareflow_train_tables = dso_local constant ptr @{PREFIX}.tables",
         f"@bareflow_train_tables_size = dso_local constant i64 {TABLE.size * tables}",
         "declare void @bareflow_train_value(ptr, i64)",
+        *_SEEN,
         "declare void @bareflow_train_switch(ptr, i64, ptr, i64)",
         *cases,
     ]
@@ -139,7 +158,7 @@ def _count_value(name: str, kind: str, value: str, table: int) -> list[str]:
         code.append(f"  %{PREFIX}.{name} = zext {kind} {value} to i64")
         value = f"%{PREFIX}.{name}"
     place = f"getelementptr (i8, ptr @{PREFIX}.tables, i64 {table * TABLE.size})"
-    return [*code, f"  call void @bareflow_train_value(ptr {place}, i64 {value})"]
+    return [*code, f"  call void @{PREFIX}.value(ptr {place}, i64 {value})"]
 
 
 def _count_sites(plan: Plan, added: dict[int, list[str]]) -> None:
@@ -193,7 +212,7 @@ def decode(data: bytes, program: Instrumented, digests: Mapping[str, str]) -> Pr
     addresses = struct.unpack_from(f"<{len(program.pointed)}Q", data, 8 * program.counters)
     names = dict(zip(addresses, map(named, program.pointed), strict=True))
     tables = [
-        ArgumentValues({v: n for v, n in zip(row[:SLOTS], row[SLOTS:], strict=False) if n}, row[-1])
+        ArgumentValues({v: n for v, n in zip(row[:SLOTS], row[SLOTS:], strict=False) if n}, row[2 * SLOTS])
         for row in TABLE.iter_unpack(data[8 * (program.counters + len(program.pointed)) : program.size])
     ]
     functions = [

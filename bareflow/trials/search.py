@@ -31,7 +31,7 @@ from bareflow.trials.measure import Outcome, Ratio, Workload, compare, run_plain
 from bareflow.trials.special import take_special
 
 # Rounds to screen, to decide, and of the winner against plain O3, by what one round of one candidate may take, s.
-ROUNDS = ((0.12, (3, 9, 15)), (0.5, (2, 5, 7)), (float("inf"), (1, 4, 5)))
+ROUNDS = ((0.12, (3, 9, 15)), (0.5, (1, 5, 7)), (float("inf"), (1, 3, 4)))
 BUILDERS = min(2, os.cpu_count() or 1)  # candidates compiled side by side
 BUILD_S = 0.2  # about what building and checking a candidate takes, its run not counted
 FINAL_SHARE = 0.3  # of all time, at most, is kept for comparing the best with clang's code
@@ -302,21 +302,22 @@ def search(
 def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) -> Built:
     """Everything that pays, one thing on top of the other; special cases on top of what pays without them.
 
-    So other values than the profile's have tuned code too.
+    So other values than the profile's have tuned code too. Of a program that runs for long little can be tried: special
+    cases first, which may bring most.
     """
     until = run.until
-    if specialise:
+    if specialise and run.brief:
         run.until = min(until, time.monotonic() + GENERAL_SHARE * run.settings.budget_s)
     direct = [candidates.direct()] if specialise and run.program.proposed_direct else []
     tuned = run.take(direct, take_special(run, placed, specialise=False))
     if weights and run.program.heat.hottest():
         tuned = run.take([candidates.weights()], tuned)
-    tuned = _generally(run, tuned)
+    tuned = _generally(run, tuned) if run.brief or not specialise else tuned
     run.until = until
     best = take_special(run, tuned) if specialise else tuned
-    if specialise and tuned is not placed:
+    if specialise and run.brief and tuned is not placed:
         best = _untuned(run, placed, best)
-    if best is not tuned:
+    if best is not tuned or (specialise and not run.brief):
         best = _generally(run, best)
     return run.take([one for one, _ in run.screen(candidates.places(), best)], best)
 

@@ -82,7 +82,7 @@ def _taken(run: Search, candidate: Candidate, base: Built, function: str) -> Bui
     built = {"hit": better, name: without}
     if run.plain:
         built["clang's code"] = run.plain
-    ratios = run.measure(built, base, run.rounds[1])
+    ratios = run.screened(built, base, run.rounds[1])
     kept = bearable(ratios["hit"], ratios[name], ratios.get("clang's code"))
     run.found(name, ratios[name], "taken" if kept else "too slow")
     return better if kept else base
