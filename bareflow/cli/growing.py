@@ -92,7 +92,9 @@ def grow(
     if port is not None and boots:
         raise UsageError("a machine at a port boots when it is switched on.", "Drop --boots.")
     from bareflow.grow import Places, Settings
+    from bareflow.machine.spec import MachineSpec
 
+    MachineSpec(Path(), accel=accel)  # what no machine has is refused before anything is built
     recipe = recipe_of(image, workload, file or (), args, cpu)
     settings = Settings(
         boots=boots or None,
