@@ -21,6 +21,7 @@ from bareflow.snapshot.link import LinkedProgram
 Progress = Callable[[str], None]
 
 OPTIONS = ("framebuffer", "vga", "acpi", "power_off", "reset", "virtio", "virtio_mmio", "ide")  # for machines
+SCREEN_FEATURES = frozenset({"acpi", "framebuffer", "vga"})  # show the output of whatever machine it is
 
 MEMORY_LIMIT = 32 << 20  # bytes of an image that a PVH machine loads whole; of larger ones files come from virtio-blk
 SLOW_LIMIT = 1 << 20  # bytes of files that a BIOS loads from an IDE drive in a tenth of a second
@@ -118,7 +119,7 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
         if "bios" in recipe.boot and size > SLOW_LIMIT:
             features |= {"ide"}
         if "uefi" in recipe.boot:  # for real machines, which may have no serial port
-            features |= {"acpi", "framebuffer"} | ({"vga"} if "bios" in recipe.boot else set())
+            features |= SCREEN_FEATURES - (set() if "bios" in recipe.boot else {"vga"})
     if recipe.at_end != "halt":
         features |= {recipe.at_end.replace("-", "_")}
     return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
-from bareflow.cli.images import HELP_IMAGE, image_to_boot, output_folder
+from bareflow.cli.images import HELP_IMAGE, built, choose_recipe, image_to_boot, is_image_file, output_folder
 from bareflow.cli.task import emit_json, people, task
 from bareflow.errors import UsageError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @task(
     help={
-        "image": HELP_IMAGE + " (classic)",
+        "image": "a recipe, built with every way in and for a screen, or an image file as it is (classic)",
         "device": "the whole disk to write to, /dev/sdX; without it the removable ones are listed",
         "file": "write to this regular file instead, in the same way",
         "yes": "do not ask",
@@ -95,11 +96,32 @@ def sound_image(image: str | None, way_in: str = "") -> tuple[Path, Recipe | Non
     return path, recipe
 
 
+def stick_image(image: str | None) -> Path:
+    """Return the image file to be flashed: the one that is named, or build/NAME.stick.img for a recipe.
+
+    A stick meets machines that its recipe may not have thought of. So a recipe's image has every way in, and shows its
+    console on the screen too; an image file is written as it is.
+
+    Raises:
+        UsageError: the file is no image of ours.
+    """
+    from bareflow.build import SCREEN_FEATURES
+    from bareflow.image.recipe import WAYS_IN
+
+    if image is not None and is_image_file(image):
+        return sound_image(image)[0]
+    recipe = choose_recipe(image, None, ())
+    features = None if recipe.features is None else recipe.features | SCREEN_FEATURES
+    out = output_folder() / f"{recipe.name}.stick.img"
+    built(replace(recipe, boot=frozenset(WAYS_IN), features=features), out)
+    return out
+
+
 def flash_file(image: str | None, out: Path, *, verify_only: bool) -> FlashReport:
     """Write to a regular file, or compare one."""
     from bareflow.machine.target import open_file
 
-    path, _ = sound_image(image)
+    path = stick_image(image)
     if out.exists() and out.samefile(path):
         raise UsageError(f"{out} is the image itself.", "Name another file.")
     if verify_only and not out.exists():
@@ -119,7 +141,7 @@ def flash_device(
     from bareflow.machine.flash import check_room
     from bareflow.machine.target import open_device
 
-    path, _ = sound_image(image)
+    path = stick_image(image)
     check_room(device, path, path.stat().st_size)
     if not verify_only:
         confirm(device, path, ask=ask)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import signal
 import sys
 from copy import copy
 from importlib import metadata
@@ -128,5 +130,9 @@ def main() -> None:
     program = BareflowProgram(name="bareflow", binary="inv", namespace=namespace(), version=version)
     try:
         program.run(sys.argv)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # `| head`: what is left has no reader, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)

@@ -101,7 +101,7 @@ struct efi_block_io {
 };
 
 /* 12.9.2 */
-enum efi_pixel_format { EFI_RED_LOWEST, EFI_BLUE_LOWEST };
+enum efi_pixel_format { EFI_RED_LOWEST, EFI_BLUE_LOWEST, EFI_BIT_MASKS };
 
 struct efi_graphics_mode {
     uint32_t max_mode, mode;

@@ -17,6 +17,7 @@
 #define CR4_PAE 0x20
 #define CR4_LA57 0x1000
 #define CPUID_NX (1u << 20)
+#define WHITE 0xffffff /* of 32-bit pixels whose colours have eight bits each */
 
 /* At RAMDISK_LOADER in the disk in memory, which has nothing else there. */
 struct room {
@@ -40,6 +41,10 @@ static struct efi_system_table *table;
 static struct efi_block_io *disk;
 static uint8_t *memory; /* the disk in memory, when it is there */
 
+static void say(const uint16_t *text) {
+    table->output->output_string(table->output, text);
+}
+
 /* Says "bareflow: boot failure" and a sentence that begins with its letter, and ends the machine. */
 static _Noreturn void fail(const char *sentence) {
     uint16_t text[64], *next = text;
@@ -48,8 +53,8 @@ static _Noreturn void fail(const char *sentence) {
     *next++ = '\r';
     *next++ = '\n';
     *next = 0;
-    table->output->output_string(table->output, u"bareflow: boot failure ");
-    table->output->output_string(table->output, text);
+    say(u"bareflow: boot failure ");
+    say(text);
     __asm__ volatile("outb %0, %1" : : "a"((uint8_t)VERDICT_BOOT_FAILED), "Nd"((uint16_t)DEBUG_EXIT_PORT));
     for (;;)
         __asm__ volatile("cli; hlt");
@@ -167,8 +172,11 @@ static void find_screen(struct boot_info *info) {
     if (table->boot->locate_protocol(&EFI_GRAPHICS_OUTPUT, NULL, (void **)&graphics))
         return;
     const struct efi_graphics_mode *mode = graphics->mode;
-    if (mode->info->format > EFI_BLUE_LOWEST)
+    const uint32_t format = mode->info->format, *masks = mode->info->masks;
+    if (format > EFI_BLUE_LOWEST && (format != EFI_BIT_MASKS || (masks[0] | masks[1] | masks[2]) != WHITE)) {
+        say(u"no framebuffer\r\n");
         return;
+    }
     info->framebuffer = mode->framebuffer;
     info->framebuffer_width = mode->info->width;
     info->framebuffer_height = mode->info->height;
@@ -232,8 +240,9 @@ static void exit_firmware(efi_handle image, struct room *room) {
 /* Maps a GiB 1:1 in large pages. */
 static void map_gib(uint64_t *pdpt, uint64_t *pd, uint64_t address) {
     pdpt[address >> 30 & 511] = (uint64_t)pd | 3;
-    for (uint64_t i = 0; i < 512; i++)
-        pd[i] = (address >> 30 << 30 | i << 21) | 0x83;
+    uint64_t entry = address >> 30 << 30 | 0x83;
+    for (uint64_t i = 0; i < 512; i++, entry += 1 << 21)
+        pd[i] = entry;
 }
 
 /* The low 4 GiB 1:1, until the kernel makes its own tables; and this program, which firmware may have put
@@ -243,8 +252,6 @@ static void make_tables(struct room *room) {
     room->pml4[0] = (uint64_t)room->pdpt | 3;
     for (uint64_t i = 0; i < 4; i++)
         map_gib(room->pdpt, room->pd[i], i << 30);
-    if (here <= BELOW_4_GIB)
-        return;
     uint64_t *const pdpt = here >> 39 ? room->upper : room->pdpt;
     room->pml4[here >> 39] = (uint64_t)pdpt | 3;
     map_gib(pdpt, room->pd[4], here);

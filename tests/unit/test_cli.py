@@ -70,6 +70,16 @@ def test_every_task_has_help_that_says_what_its_options_take(name: str, capsys: 
         assert (takes is not None) == argument.takes_value, option
 
 
+def test_a_reader_that_leaves_early_is_no_error_of_ours():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "bareflow", "--list"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with os.fdopen(writing, "wb") as out:
+        done = subprocess.run(command, env=environment, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert done.stderr == b""
+
+
 def test_help_names_the_default_unless_its_text_does():
     assert with_default("seconds", 120.0) == "seconds (120)"
     assert with_default("seconds (120; none with --chat)", 120.0) == "seconds (120; none with --chat)"

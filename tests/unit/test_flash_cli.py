@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bareflow.cli import hardware
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -104,3 +106,14 @@ def test_every_task_has_help(name):
     done = run(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "--json" in done.stdout
+
+
+def test_what_is_flashed_of_a_recipe_boots_on_every_machine_and_shows_its_output(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(hardware, "built", lambda recipe, out: made.append((recipe, out)))
+    monkeypatch.setattr(hardware, "output_folder", lambda: tmp_path)
+    assert hardware.stick_image("classic") == tmp_path / "classic.stick.img"
+    recipe, out = made[0]
+    assert recipe.boot == {"bios", "pvh", "uefi"}
+    assert recipe.features == {"acpi", "framebuffer", "vga"}
+    assert out == tmp_path / "classic.stick.img"
