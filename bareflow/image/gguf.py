@@ -27,6 +27,8 @@ NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B", 10: "
 WHOLE = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
 TYPES = {0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 8: ("Q8_0", 32, 34), 14: ("Q6_K", 256, 210)}
 """Number of a type to its name, and values and bytes of a block."""
+OTHER_TYPES = {3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 30: "BF16"}
+"""Types that files often hold and the workload does not run (ggml.h), to be refused by their name."""
 UNKNOWN_KEYS = ("llama.rope.scale_linear", "llama.attention.sliding_window")
 
 
@@ -124,7 +126,8 @@ class _Reader:
         number, offset = self.number("I"), self.number("Q")
         if number not in TYPES:
             known = "F32, F16, Q4_0, Q8_0 and Q6_K"
-            raise _refuse(self.path, f'the tensor "{name}" has type {number}; known are {known}.')
+            called = f"{number} ({OTHER_TYPES[number]})" if number in OTHER_TYPES else str(number)
+            raise _refuse(self.path, f'the tensor "{name}" has type {called}; known are {known}.')
         type_name, values, block = TYPES[number]
         if sizes[2] != 1 or sizes[3] != 1 or not all(0 < size < MAX_DIMENSION for size in sizes):
             raise _refuse(self.path, f'the tensor "{name}" has an impossible shape.')
@@ -151,6 +154,8 @@ def _read_head(path: Path, stream: BinaryIO, size: int) -> GgufFile:
     if reader.take(4) != MAGIC:
         raise _refuse(path, "it is not GGUF.")
     version, tensor_count, key_count = reader.number("I"), reader.number("Q"), reader.number("Q")
+    if int.from_bytes(version.to_bytes(4, "little"), "big") in VERSIONS:
+        raise _refuse(path, "it is big-endian GGUF; known is little-endian.")
     if version not in VERSIONS:
         raise _refuse(path, f"it is GGUF version {version}; known are little-endian 2 and 3.")
     if tensor_count > MAX_TENSORS or key_count > MAX_KEYS:
@@ -239,6 +244,9 @@ def _check_keys(path: Path, keys: dict[str, Value]) -> None:
         value = keys.get(key, Value(FLOAT32, start))
         if value.array or value.kind != FLOAT32 or not low <= value.data < high:
             raise _refuse(path, f'the key "{key}" is missing or impossible.')
+    factor = keys.get("llama.rope.scaling.factor", Value(FLOAT32, 1.0))
+    if factor.array or factor.kind != FLOAT32 or factor.data != 1:  # without a type llama.cpp scales linearly
+        raise _refuse(path, 'the key "llama.rope.scaling.factor" is not 1.')
 
 
 def _check_numbers(path: Path, keys: dict[str, Value], key: str, kind: int, count: int) -> None:

@@ -241,6 +241,7 @@ class TestBadInput:
             ("tokenizer.ggml.model", (8, text("gpt2"))),
             ("llama.expert_count", whole(8)),
             ("llama.rope.scaling.type", (8, text("yarn"))),
+            ("llama.rope.scaling.factor", (6, struct.pack("<f", 2.0))),
             ("llama.attention.head_count", whole(0)),
             ("llama.attention.head_count_kv", whole(3)),
             ("llama.block_count", (6, struct.pack("<f", 4))),

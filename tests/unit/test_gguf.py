@@ -49,6 +49,7 @@ def test_generated_models_are_taken(tmp_path, name, output):
         ("general.architecture", (8, text("mamba"))),
         ("tokenizer.ggml.model", (8, text("gpt2"))),
         ("llama.rope.scaling.type", (8, text("yarn"))),
+        ("llama.rope.scaling.factor", (6, struct.pack("<f", 2.0))),
         ("llama.expert_count", whole(8)),
         ("llama.context_length", whole(0)),
         ("llama.attention.head_count_kv", whole(9)),
@@ -71,7 +72,7 @@ def test_a_vocabulary_that_is_missing_is_named(tmp_path, model, key):
 
 def test_a_tensor_that_stands_in_the_way_is_named(tmp_path, model):
     model.tensors["blk.1.ffn_up.weight"].type = 12
-    assert '"blk.1.ffn_up.weight" has type 12' in refusal(tmp_path / "m", model.encode())
+    assert '"blk.1.ffn_up.weight" has type 12 (Q4_K)' in refusal(tmp_path / "m", model.encode())
     model.tensors["blk.1.ffn_up.weight"].type = 8
     model.tensors["blk.0.attn_q.bias"] = Tensor([128], 0, bytes(512))
     assert '"blk.0.attn_q.bias" has no place' in refusal(tmp_path / "m", model.encode())
@@ -80,6 +81,11 @@ def test_a_tensor_that_stands_in_the_way_is_named(tmp_path, model):
     assert 'no tensor "blk.3.ffn_norm.weight"' in refusal(tmp_path / "m", model.encode())
     model.tensors["blk.3.ffn_norm.weight"] = Tensor([64], 0, norm.data[:256])
     assert "1 by 64" in refusal(tmp_path / "m", model.encode())
+
+
+def test_a_big_endian_file_is_called_so(tmp_path):
+    sound = tiny("q8_0")
+    assert "big-endian" in refusal(tmp_path / "m", sound[:4] + struct.pack(">I", 3) + sound[8:])
 
 
 def test_files_cut_off_or_damaged_are_refused_or_taken(tmp_path):

@@ -24,12 +24,16 @@ static bool whole(const struct gguf *file, const char *key, uint32_t least, uint
 static bool refuse_relatives(const struct gguf *file, struct message *why) {
     struct gguf_text scaling = {"none", 4};
     uint32_t experts = 0;
+    float factor = 1;
     if (!gguf_get_text(file, "llama.rope.scaling.type", &scaling, why) ||
+        !gguf_get_float(file, "llama.rope.scaling.factor", &factor, why) ||
         !whole(file, "llama.expert_count", 0, 0, &experts, why))
         return false;
     if (!text_is(scaling, "none"))
         return refuse(why, "The model's key \"llama.rope.scaling.type\" is %q; known is \"none\".",
                       scaling.bytes, scaling.length);
+    if (factor != 1) /* without a type llama.cpp takes it for linear scaling */
+        return refuse(why, "The model's key \"llama.rope.scaling.factor\" is not 1.");
     struct gguf_value value;
     static const char *const unknown[] = {"llama.rope.scale_linear", "llama.attention.sliding_window"};
     for (unsigned i = 0; i < sizeof unknown / sizeof *unknown; i++)
