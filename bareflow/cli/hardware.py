@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
-from bareflow.cli.images import HELP_IMAGE, built, choose_recipe, image_to_boot, is_image_file, output_folder
+from bareflow.cli.images import built, choose_recipe, is_image_file, output_folder
 from bareflow.cli.task import emit_json, people, task
 from bareflow.errors import UsageError
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from bareflow.machine.flash import FlashReport, OnProgress
     from bareflow.machine.target import OpenTarget
 
+HELP_PORTABLE = "a recipe, built with every way in and for a screen, or an image file as it is (classic)"
+
 
 @task(
     help={
-        "image": "a recipe, built with every way in and for a screen, or an image file as it is (classic)",
+        "image": HELP_PORTABLE,
         "device": "the whole disk to write to, /dev/sdX; without it the removable ones are listed",
         "file": "write to this regular file instead, in the same way",
         "yes": "do not ask",
@@ -82,46 +84,35 @@ def list_devices(found: tuple[BlockDevice, ...], *, as_json: bool) -> None:
     console.print("Nothing was written: name one with --device.")
 
 
-def sound_image(image: str | None, way_in: str = "") -> tuple[Path, Recipe | None]:
-    """Return an image file, building it first, with this way in at least, where a recipe is named.
-
-    Raises:
-        UsageError: the file is no image of ours.
-    """
-    from bareflow.image.disk import is_image
-
-    path, recipe = image_to_boot(image, None, (), way_in=way_in)
-    if not is_image(path):
-        raise UsageError(f"{path} is no image of ours.", "Name a recipe, or a file made by build-image.")
-    return path, recipe
-
-
-def stick_image(image: str | None) -> Path:
-    """Return the image file to be flashed: the one that is named, or build/NAME.stick.img for a recipe.
+def portable_image(image: str | None) -> tuple[Path, Recipe | None]:
+    """Return the image file for machines that are not known here: the one that is named, or build/NAME.stick.img.
 
     A stick meets machines that its recipe may not have thought of. So a recipe's image has every way in, and shows its
-    console on the screen too; an image file is written as it is.
+    console on the screen too; an image file is taken as it is.
 
     Raises:
-        UsageError: the file is no image of ours.
+        UsageError: the file is no image of ours, or there is no such recipe.
     """
     from bareflow.build import SCREEN_FEATURES
+    from bareflow.image.disk import is_image
     from bareflow.image.recipe import WAYS_IN
 
     if image is not None and is_image_file(image):
-        return sound_image(image)[0]
+        if not is_image(Path(image)):
+            raise UsageError(f"{image} is no image of ours.", "Name a recipe, or a file made by build-image.")
+        return Path(image), None
     recipe = choose_recipe(image, None, ())
     features = None if recipe.features is None else recipe.features | SCREEN_FEATURES
     out = output_folder() / f"{recipe.name}.stick.img"
     built(replace(recipe, boot=frozenset(WAYS_IN), features=features), out)
-    return out
+    return out, recipe
 
 
 def flash_file(image: str | None, out: Path, *, verify_only: bool) -> FlashReport:
     """Write to a regular file, or compare one."""
     from bareflow.machine.target import open_file
 
-    path = stick_image(image)
+    path, _ = portable_image(image)
     if out.exists() and out.samefile(path):
         raise UsageError(f"{out} is the image itself.", "Name another file.")
     if verify_only and not out.exists():
@@ -141,7 +132,7 @@ def flash_device(
     from bareflow.machine.flash import check_room
     from bareflow.machine.target import open_device
 
-    path = stick_image(image)
+    path, _ = portable_image(image)
     check_room(device, path, path.stat().st_size)
     if not verify_only:
         confirm(device, path, ask=ask)
@@ -175,8 +166,7 @@ def transfer(image: Path, target: OpenTarget, *, verify_only: bool) -> FlashRepo
         try:
             return work.verify() if verify_only else work.write()
         except KeyboardInterrupt:
-            if not verify_only:
-                sys.stderr.write(f"bareflow: interrupted; {target.name} is not complete, and nothing boots from it.\n")
+            sys.stderr.write(f"bareflow: {target.name}: interrupted.\n  {work.state}\n")
             raise
 
 
@@ -215,7 +205,7 @@ def give_flash_report(report: FlashReport, *, as_json: bool) -> None:
 
 @task(
     help={
-        "image": HELP_IMAGE + " (classic)",
+        "image": HELP_PORTABLE,
         "format": "raw, qcow2, vmdk, vhdx or firecracker",
         "out": "the file to write; a folder for firecracker (build/NAME.FORMAT)",
     }
@@ -235,8 +225,8 @@ def export(
     if format not in FORMATS:
         wrong = "no format was named" if format is None else f"--format {format} is not known"
         raise UsageError(f"{wrong}.", f"Use one of {', '.join(FORMATS)}.")
-    path, recipe = sound_image(image, "pvh" if format == "firecracker" else "")
-    place = Path(out) if out else output_folder() / f"{path.stem}.{format}"
+    path, recipe = portable_image(image)
+    place = Path(out) if out else output_folder() / f"{recipe.name if recipe else path.stem}.{format}"
     report = export_image(path, format, place, memory_mib=recipe.memory_mib if recipe else 128)
     if json:
         emit_json(report.as_dict())

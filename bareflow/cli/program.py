@@ -98,6 +98,13 @@ class BareflowProgram(Program):  # type: ignore[misc]
         """Parse the tasks and their flags."""
         self._checked(super().parse_tasks)
 
+    def execute(self) -> None:
+        """Run the tasks; Ctrl-C is status 130, as in a shell."""
+        try:
+            super().execute()
+        except KeyboardInterrupt:
+            raise Exit(code=130) from None
+
     def _checked(self, parse: Any, *arguments: Any) -> None:
         try:
             parse(*arguments)

@@ -131,7 +131,7 @@ def _convert(image: Path, form: str, out: Path) -> None:
         os.close(handle)
         temporary = Path(made)
         convert: list[str | Path] = [qemu_img, "convert", "-f", "raw", "-O", name, *options, image, temporary]
-        run(convert, what=f"converting {image} to {form}", timeout_s=CONVERT_S)
+        run(convert, what=f"converting {image} to {out}", timeout_s=CONVERT_S)
         compare: list[str | Path] = [qemu_img, "compare", "-f", "raw", "-F", name, image, temporary]
         run(compare, what=f"comparing {out} with {image}", error=ToolError, timeout_s=CONVERT_S)
         temporary.chmod(0o644)

@@ -243,14 +243,17 @@ class Flash:
         place = error.filename if isinstance(error.filename, int) else offset
         self._fail(f"{self._target.name}: {doing} failed at offset {place:,} ({place:#x}): {error.strerror}")
 
-    def _fail(self, sentence: str) -> NoReturn:
+    @property
+    def state(self) -> str:
+        """What the target is now, if this ends here: one sentence."""
         if self._blank:
-            hint = "Nothing boots from it now, as its first sector was left empty; write it again, or use another."
-        elif self._touched:
-            hint = "Its first sector may be damaged; write it again, or use another."
-        else:
-            hint = "Nothing was written to it."
-        raise ImageError(f"{sentence}.", hint)
+            return "Nothing boots from it now, as its first sector was left empty; write it again, or use another."
+        if self._touched:
+            return "Its first sector may be damaged; write it again, or use another."
+        return "Nothing was written to it."
+
+    def _fail(self, sentence: str) -> NoReturn:
+        raise ImageError(f"{sentence}.", self.state)
 
 
 def _without_first(data: bytes) -> bytes:

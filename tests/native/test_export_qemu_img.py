@@ -59,7 +59,7 @@ def test_firecracker_gets_kernel_drive_and_config_that_belong_together(image, tm
 def test_a_failed_conversion_leaves_neither_a_result_nor_a_temporary(image, tmp_path, monkeypatch):
     monkeypatch.setitem(export.QEMU_FORMATS, "qcow2", ("qcow2", ("-o", "nonsense=1")))
     folder = tmp_path / "out"
-    with pytest.raises(BareFlowError, match=r"Converting .* to qcow2 failed") as caught:
+    with pytest.raises(BareFlowError, match=r"Converting .* to .*qcow2 failed") as caught:
         export_image(image, "qcow2", folder / "x.qcow2")
     assert "nonsense" in caught.value.detail
     assert list(folder.iterdir()) == []

@@ -108,11 +108,11 @@ def test_every_task_has_help(name):
     assert "--json" in done.stdout
 
 
-def test_what_is_flashed_of_a_recipe_boots_on_every_machine_and_shows_its_output(monkeypatch, tmp_path):
+def test_what_is_flashed_or_exported_of_a_recipe_boots_on_every_machine_and_shows_its_output(monkeypatch, tmp_path):
     made = []
     monkeypatch.setattr(hardware, "built", lambda recipe, out: made.append((recipe, out)))
     monkeypatch.setattr(hardware, "output_folder", lambda: tmp_path)
-    assert hardware.stick_image("classic") == tmp_path / "classic.stick.img"
+    assert hardware.portable_image("classic")[0] == tmp_path / "classic.stick.img"
     recipe, out = made[0]
     assert recipe.boot == {"bios", "pvh", "uefi"}
     assert recipe.features == {"acpi", "framebuffer", "vga"}

@@ -117,6 +117,18 @@ def test_an_interrupted_run_is_taken_up_again(image, blank):
     assert blank.data[:SIZE] == image.read_bytes()
 
 
+@pytest.mark.parametrize(("at", "said"), [(0, "Nothing was written"), (2 * CHUNK, "Nothing boots from it")])
+def test_ctrl_c_says_what_the_target_is_then(image, blank, at, said):
+    def stop(_what, done, _total):
+        if done == at:
+            raise KeyboardInterrupt
+
+    work = Flash(image, blank, stop)
+    with pytest.raises(KeyboardInterrupt):
+        work.write()
+    assert work.state.startswith(said)
+
+
 def test_a_missing_first_sector_is_all_that_is_written(image, blank):
     Flash(image, blank).write()
     blank.data[:SECTOR] = bytes(SECTOR)
