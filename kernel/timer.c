@@ -33,7 +33,12 @@ enum {
 #define PIC_SLAVE 0xa1
 #define FLAG_INTERRUPTS 0x200u
 #define GATES 256
+#ifdef CONFIG_GROW
+#define TIMERS 4 /* the last is the agent's own, in runtime/agent/sys.h SYS_ITIMER_TICK */
+#else
 #define TIMERS 3
+#endif
+#define SIGTICK 63
 #define NS 1000000000ull
 #define CALIBRATION (1u << 22) /* TSC ticks */
 
@@ -42,7 +47,7 @@ struct timer {
     bool running, expired;   /* expired: its signal waits to be taken */
 };
 
-static const uint8_t signals[TIMERS] = {SIGALRM, SIGVTALRM, SIGPROF};
+static const uint8_t signals[] = {SIGALRM, SIGVTALRM, SIGPROF, SIGTICK};
 static struct timer timers[TIMERS];
 static uint64_t gates[2 * GATES] __attribute__((aligned(16)));
 static uint64_t apic_counts; /* of the APIC's timer in CALIBRATION TSC ticks; 0: not ready */

@@ -13,6 +13,7 @@ from bareflow.compile.frontend import Bitcode, compile_sources
 from bareflow.compile.pool import CompilePool
 from bareflow.compile.split import Split, SplitFunction, split_module
 from bareflow.compile.text import module_text
+from bareflow.errors import CompileError
 from bareflow.growth.bytecode import THUNK, Interpreted, interpret
 from bareflow.growth.service import CompileService
 from bareflow.names import remember_names
@@ -162,18 +163,22 @@ def _base(
     split: Split,
     service: CompileService,
     options: GrowthOptions,
-    start: Mapping[str, str],
+    start: dict[str, str],
     interpreted: Interpreted,
     known: Mapping[str, FunctionProfile],
 ) -> Base:
-    """Compile what the base needs at the tiers that functions start at, and link it."""
+    """Compile what the base needs at the tiers that functions start at, and link it.
+
+    A function that the compiler cannot do at its tier starts lower; `start` then says where.
+    """
     objects = [service.compile_text(split.base_text(), "O2").data]
+    for symbol, tier in start.items():
+        if tier not in ("interp", "O0"):
+            start[symbol], data = _body(service, symbol, tier, known)
+            objects += [data] if data else []
     plain = [symbol for symbol, tier in start.items() if tier == "O0"]
     if plain:
         objects.append(service.compile_text(split.bodies_text(plain), "O0").data)
-    for symbol, tier in start.items():
-        if tier not in ("interp", "O0"):
-            objects.append(service.compile_text(service.text(symbol, tier, known.get), tier).data)
     slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
     text = split.whole_text()
     bytecode = interpreted.assembly if "interp" in start.values() else ""
@@ -189,6 +194,18 @@ def _base(
     )
     _remember(base, split, interpreted, start)
     return base
+
+
+def _body(
+    service: CompileService, symbol: str, tier: str, known: Mapping[str, FunctionProfile]
+) -> tuple[str, bytes | None]:
+    """A function's object at a tier, or at the highest below it that the compiler can do; None: at O0."""
+    while tier != "O0":
+        try:
+            return tier, service.compile_text(service.text(symbol, tier, known.get), tier).data
+        except CompileError:
+            tier = RISING[RISING.index(tier) - 1]
+    return tier, None
 
 
 def _remember(base: Base, split: Split, interpreted: Interpreted, start: Mapping[str, str]) -> None:

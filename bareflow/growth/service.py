@@ -17,7 +17,7 @@ from pathlib import Path
 from bareflow.compile import ir
 from bareflow.compile.cpu import DEFAULT_TARGET, Target, target_by_name
 from bareflow.compile.frontend import Bitcode
-from bareflow.compile.pool import CompilePool, Reply, WorkerFailure
+from bareflow.compile.pool import DEADLINE_S, CompilePool, Reply, WorkerFailure
 from bareflow.compile.split import Split
 from bareflow.compile.tiers import (
     DEFAULT_OPTIONS,
@@ -149,12 +149,12 @@ class CompileService:
         return made(answer) if answer else None
 
     def compile_text(self, text: str, tier: str, options: Options = DEFAULT_OPTIONS) -> Compiled:
-        """Compile one module's text, or take it from the cache.
+        """Compile one module's text, or take it from the cache; no program waits for it, so it may take longer.
 
         Raises:
             CompileError: LLVM refuses it or dies on it.
         """
-        return self._known(text, tier, options) or self._make(text, tier, options)
+        return self._known(text, tier, options) or self._make(text, tier, options, DEADLINE_S)
 
     def _asked(self, text: str, tier: str, options: Options) -> tuple[Bitcode, Path]:
         """What is to be compiled, and where it is kept."""
@@ -181,11 +181,11 @@ class CompileService:
         self.from_cache += 1
         return Compiled(known, 0.0, cached=True)
 
-    def _make(self, text: str, tier: str, options: Options) -> Compiled:
+    def _make(self, text: str, tier: str, options: Options, deadline_s: float | None = None) -> Compiled:
         bitcode, stored = self._asked(text, tier, options)
         target = self.target_for(text, tier)
         made = compile_object(
-            bitcode, tier=tier, target=target, options=options, pool=self.pool, deadline_s=self.deadline_s
+            bitcode, tier=tier, target=target, options=options, pool=self.pool, deadline_s=deadline_s or self.deadline_s
         )
         return self._made(made, stored)
 

@@ -92,12 +92,12 @@ class Port:
         return True
 
     async def _until(self, add: Callable[[int, Callable[[], None]], object], remove: Callable[[int], object]) -> None:
-        ready = asyncio.Event()
-        add(self._fd, ready.set)
+        ready, descriptor = asyncio.Event(), self._fd
+        add(descriptor, ready.set)
         try:
             await ready.wait()
         finally:
-            remove(self._fd)
+            remove(descriptor)  # it may have been closed meanwhile
 
     def close(self) -> None:
         """Close the descriptor; twice does no harm."""

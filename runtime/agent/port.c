@@ -10,6 +10,7 @@
 
 static int port = -1;
 static int is_socket;
+static int linux_timer, timer; /* whether there is one of timer_create, and which */
 static void (*on_tick)(uint64_t);
 static uint8_t signal_stack[65536] __attribute__((aligned(16)));
 
@@ -128,7 +129,7 @@ int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
     struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
     struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, SYS_TICK_SIGNALS};
     if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0 ||
-        sys_call(SYS_RT_SIGACTION, SYS_SIGALRM, (uint64_t)&action, 0, 8, 0, 0) < 0)
+        sys_call(SYS_RT_SIGACTION, SYS_SIGTICK, (uint64_t)&action, 0, 8, 0, 0) < 0)
         return -1;
     if (sys_call(SYS_RT_SIGACTION, SYS_SIGIO, (uint64_t)&action, 0, 8, 0, 0) == 0)
         announce();
@@ -137,7 +138,17 @@ int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
 
 int bf_timer_start(uint32_t first, uint32_t us) {
     uint64_t times[4] = {us / 1000000, us % 1000000, first / 1000000, first % 1000000};
-    return SYS3(SYS_SETITIMER, 0, times, 0) < 0 ? -1 : 0;
+    if (!linux_timer) {
+        if (SYS3(SYS_SETITIMER, SYS_ITIMER_TICK, times, 0) == 0)
+            return 0;
+        struct sys_sigevent event = {.number = SYS_SIGTICK};
+        if (SYS3(SYS_TIMER_CREATE, SYS_CLOCK_MONOTONIC, &event, &timer) < 0)
+            return -1;
+        linux_timer = 1;
+    }
+    times[1] *= 1000;
+    times[3] *= 1000;
+    return sys_call(SYS_TIMER_SETTIME, (uint64_t)timer, 0, (uint64_t)times, 0, 0, 0) < 0 ? -1 : 0;
 }
 
 static void *map_code(uint64_t hint, uint64_t size, uint64_t flags) {

@@ -23,6 +23,8 @@
 #define SYS_RECVFROM 45
 #define SYS_FCNTL 72
 #define SYS_SIGALTSTACK 131
+#define SYS_TIMER_CREATE 222
+#define SYS_TIMER_SETTIME 223
 #define SYS_CLOCK_GETTIME 228
 
 #define SYS_O_RDWR 2
@@ -41,17 +43,26 @@
 #define SYS_MAP_PRIVATE_ANONYMOUS 0x22
 #define SYS_MAP_32BIT 0x40
 #define SYS_MAP_FIXED_NOREPLACE 0x100000
-#define SYS_SIGALRM 14
+#define SYS_SIGTICK 63 /* SIGRTMAX - 1: SIGALRM is the workload's */
 #define SYS_SIGIO 29
-#define SYS_TICK_SIGNALS (1ull << 13 | 1ull << 28) /* neither interrupts the other */
-#define SYS_SA_FLAGS 0x1c000000                    /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
-#define SYS_UCONTEXT_RIP 168                       /* offset of uc_mcontext.gregs[REG_RIP] */
+#define SYS_TICK_SIGNALS (1ull << 62 | 1ull << 28) /* neither interrupts the other */
+#define SYS_ITIMER_TICK 3                          /* our kernel's timer for SYS_SIGTICK; Linux has none */
+#define SYS_CLOCK_MONOTONIC 1
+#define SYS_SA_FLAGS 0x1c000000 /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
+#define SYS_UCONTEXT_RIP 168    /* offset of uc_mcontext.gregs[REG_RIP] */
 
 struct sys_sigaction {
     void (*handler)(int, void *, void *);
     uint64_t flags;
     void (*restorer)(void);
     uint64_t mask;
+};
+
+/* struct sigevent; `notify` 0 is SIGEV_SIGNAL. */
+struct sys_sigevent {
+    uint64_t value;
+    int32_t number, notify;
+    uint64_t pad[6];
 };
 
 struct sys_stack {

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bareflow.compile.pool import CompilePool, Worker
+from bareflow.errors import CompileError
 from bareflow.grow import Watch, grow_native, prepare
 from bareflow.growth.program import functions_known, restart
+from bareflow.growth.service import CompileService
 from bareflow.growth.session import GrowthSession
 from bareflow.snapshot.slots import GrowthOptions
 from bareflow.tiering import Policy
@@ -70,6 +72,30 @@ def test_functions_rise_through_all_tiers_and_the_output_is_right(pool, loop, re
     assert (step.tier, result.complete) == ("O3", True)
 
 
+TIMED = """
+#include <signal.h>
+#include <sys/time.h>
+#define main run
+#include "{loop}"
+#undef main
+static void on_alarm(int number) {{ (void)number; }}
+int main(int argc, char **argv) {{
+    const struct itimerval often = {{{{0, 1000}}, {{0, 1000}}}};
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &often, 0);
+    return run(argc, argv);
+}}
+"""
+
+
+def test_a_program_with_a_timer_of_its_own_rises_all_the_same(pool, loop, tmp_path, reference):
+    source = tmp_path / "timed.c"
+    source.write_text(TIMED.format(loop=loop))
+    result = grow(pool, source, "1000", "4", index_of(source, "step", pool))
+    assert (result.output, result.exit_status) == (reference(loop, "1000"), 7)
+    assert {one.name: one.tier for one in result.functions}["step"] == "O3"
+
+
 def test_every_call_is_counted_across_tiers(pool, loop):
     result = grow(pool, loop, "3000000")
     assert {one.name: one.calls for one in result.functions} == {"step": 3000000, "main": 1}
@@ -88,6 +114,20 @@ def test_a_later_run_may_start_where_an_earlier_one_ended(pool, loop, reference)
     result = asyncio.run(grow_native(program, ["9"], timeout_s=LIMIT_S))
     assert (result.output, result.tier_ups) == (reference(loop, "9"), ())
     assert {one.name: one.tier for one in result.functions} == {"step": "O3", "main": "interp"}
+
+
+def test_a_function_that_the_compiler_cannot_do_at_its_tier_starts_lower(pool, loop, monkeypatch):
+    compile_text = CompileService.compile_text
+
+    def stubborn(service, text, tier):
+        if tier == "O3":
+            raise CompileError("LLVM did not end.")
+        return compile_text(service, text, tier)
+
+    monkeypatch.setattr(CompileService, "compile_text", stubborn)
+    program = prepare([loop], pool, tiers={"step.local": "O3", "main": "O1"})
+    assert program.start == {"step.local": "O2", "main": "O1"}
+    assert {slot.symbol: slot.tier for slot in program.base.slots} == program.start
 
 
 def until(sign, words):
