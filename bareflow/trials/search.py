@@ -305,19 +305,22 @@ def _improved(run: Search, placed: Built, *, specialise: bool, weights: bool) ->
     So other values than the profile's have tuned code too. Of a program that runs for long little can be tried: special
     cases first, which may bring most.
     """
-    until = run.until
-    if specialise and run.brief:
-        run.until = min(until, time.monotonic() + GENERAL_SHARE * run.settings.budget_s)
     direct = [candidates.direct()] if specialise and run.program.proposed_direct else []
+    weighted = [candidates.weights()] if weights and run.program.heat.hottest() else []
+    if specialise and not run.brief:
+        best = take_special(run, placed)
+        best = _generally(run, run.take([one for one, _ in run.screen(direct + weighted, best)], best))
+        return run.take([one for one, _ in run.screen(candidates.places(), best)], best)
+    until = run.until
+    if specialise:
+        run.until = min(until, time.monotonic() + GENERAL_SHARE * run.settings.budget_s)
     tuned = run.take(direct, take_special(run, placed, specialise=False))
-    if weights and run.program.heat.hottest():
-        tuned = run.take([candidates.weights()], tuned)
-    tuned = _generally(run, tuned) if run.brief or not specialise else tuned
+    tuned = _generally(run, run.take(weighted, tuned))
     run.until = until
     best = take_special(run, tuned) if specialise else tuned
-    if specialise and run.brief and tuned is not placed:
+    if specialise and tuned is not placed:
         best = _untuned(run, placed, best)
-    if best is not tuned or (specialise and not run.brief):
+    if best is not tuned:
         best = _generally(run, best)
     return run.take([one for one, _ in run.screen(candidates.places(), best)], best)
 
