@@ -201,13 +201,18 @@ class ProfileDecoder:
         )
 
     def profile(self) -> Profile:
-        """All that is known now, as the profile of one boot."""
-        functions = [self.function(index) for index in sorted(self._heard)]
+        """All that is known now, as the profile of one boot.
+
+        Copies of one function, as a header's static functions in several sources, are one there.
+        """
+        functions: dict[tuple[str, str], FunctionProfile] = {}
+        for one in map(self.function, sorted(self._heard)):
+            functions[one.key] = functions[one.key].merge(one) if one.key in functions else one
         stacks: Counter[tuple[str, ...]] = Counter()
         for address, count in self._places.items():
             stacks[(self._locate(address) or "[unknown]",)] += count
         return Profile(
-            {function.key: function for function in functions},
+            functions,
             dict(stacks),
             tuple(sorted(self._events)),
             frozenset({self._build_id} - {""}),

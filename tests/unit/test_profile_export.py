@@ -54,6 +54,13 @@ def test_totals_replace_what_was_said_before():
     assert (profile.builds, profile.cpus) == ({"ab"}, {"x86-64-v2"})
 
 
+def test_copies_of_one_function_are_counted_together():
+    known = (KnownFunction("inlined", "c" * 32), KnownFunction("inlined", "c" * 32))
+    taker = ProfileDecoder(known, build_id="ab", cpu="x86-64-v2")
+    taker.take(GROWTH_MESSAGE["counts"], counts(0, 5) + counts(1, 9))
+    assert taker.profile().named("inlined").calls == 14
+
+
 def test_the_clock_comes_from_two_time_stamps():
     taker = decoder()
     taker.take(GROWTH_MESSAGE["started"], AGENT_STARTED.encode(tsc=1000, ns=500))
