@@ -15,7 +15,7 @@ from bareflow.compile.versions import Version
 from bareflow.trials.measure import Ratio
 from bareflow.trials.search import Finding, Trials
 
-FORMAT = 21  # raise it when the same facts would be chosen from in another way
+FORMAT = 22  # raise it when the same facts would be chosen from in another way
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:

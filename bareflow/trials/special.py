@@ -120,14 +120,16 @@ def _take_versions(run: Search, base: Built, until: float) -> Built:
         by_name = {version.name: version for version in versions}
         single = [Candidate(version.name, _versions_of(name, (version,)), name) for version in versions]
         kept: tuple[Version, ...] = ()
-        for candidate, _ in run.screen(single, base):
+        promising = run.screen(single, base)
+        for candidate, _ in promising:
             wanted = (*kept, by_name[candidate.name])
             together = reduce(Version.__or__, wanted)
             chain = (together, wanted[0]) if kept else wanted
             better = _taken(run, Candidate(together.name, _versions_of(name, chain), name), base, name)
             if better is not base:
                 base, kept = better, wanted
-        base = _take_whole(run, base, versions, kept)
+        if run.brief or not promising:
+            base = _take_whole(run, base, versions, kept)
     return base
 
 
@@ -159,7 +161,7 @@ def _take_whole(run: Search, base: Built, versions: list[Version], kept: tuple[V
             less.path == best.path or run.measure({"it": less}, best, run.rounds[0])["it"].median < 1 + NEEDED
         ):
             needed, best = rest, less
-    return _taken(run, candidate(needed), base, name)
+    return _taken(run, candidate(needed), base, name) if len(needed) > 1 else base
 
 
 def _as_fast(run: Search, less: Built, best: Built) -> bool:
