@@ -32,6 +32,7 @@ static const uint16_t distances[] = {4096, 2048, 8192, 16384};
 #define COLUMNS 512
 #define STREAM_ROWS 4096 /* of a matrix laid over the model's own bytes */
 #define ROUNDS 3         /* one more goes before, and does not count */
+#define SHORT_ROUNDS 6   /* of samples so short that another program's turn may fall into several */
 #define HEAD_SIZE 64
 #define POSITIONS (COLUMNS / HEAD_SIZE)
 
@@ -133,14 +134,15 @@ static uint64_t estimate(const struct choice *choice, const struct model *model,
 /* The fastest of all that the CPU offers; rounds go over all of them, since other programs run too. */
 static void measure(struct choice *choice, const struct model *model, const struct weights *weights) {
     uint64_t least[COUNT(variants)][COUNT(distances)], best = UINT64_MAX;
-    const unsigned aheads = weights->bytes ? COUNT(distances) : 1;
-    for (unsigned round = 0; round <= ROUNDS; round++)
+    const bool stream = weights->bytes != 0;
+    const unsigned aheads = stream ? COUNT(distances) : 1, rounds = stream ? ROUNDS : SHORT_ROUNDS;
+    for (unsigned round = 0; round <= rounds; round++)
         for (unsigned i = 0; i < COUNT(variants) * aheads; i++) {
             const struct choice one = {variants[i / aheads], distances[i % aheads]};
             uint64_t *own = &least[i / aheads][i % aheads];
             if (!one.kernels->offered() || (i % aheads && one.kernels->lanes == 1))
                 continue;
-            if (round > 1 && *own > best + best / 4)
+            if (stream && round > 1 && *own > best + best / 4)
                 continue; /* it has lost */
             const uint64_t ticks = estimate(&one, model, weights);
             *own = round < 2 || ticks < *own ? ticks : *own;
