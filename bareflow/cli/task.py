@@ -76,6 +76,14 @@ def task(
                     raise
                 report(error, as_json=bool(options.get("json", False)))
                 raise Exit(code=error.exit_status) from None
+            except OSError as error:
+                if isinstance(error, BrokenPipeError) or error.filename is None or os.environ.get("BAREFLOW_DEBUG"):
+                    raise
+                wrong = UsageError(
+                    f"{error.filename} cannot be used: {error.strerror}.", "Name another file or folder."
+                )
+                report(wrong, as_json=bool(options.get("json", False)))
+                raise Exit(code=wrong.exit_status) from None
 
         texts = {"json": HELP_JSON, "verbose": HELP_VERBOSE, **help}
         known = inspect.signature(body).parameters

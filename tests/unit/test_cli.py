@@ -38,6 +38,7 @@ def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         (("boot-qemu", "--nonsense"), "nonsense"),
         (("build-image", "--image", "classic", "--workload", "a.c"), "both given"),
         (("snapshot-info",), "no snapshot was named"),
+        (("boot-qemu", "--image", "n" * 300), "cannot be used: File name too long"),
         (("snapshot-info", "no-such-file"), "cannot be read"),
     ],
 )
