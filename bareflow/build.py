@@ -10,18 +10,15 @@ from typing import Any
 from bareflow.compile.freestanding import build_kernel
 from bareflow.errors import ImageError
 from bareflow.freeze import Frozen, freeze
-from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
 from bareflow.image.needs import features_needed
-from bareflow.image.pvh import build_pvh
 from bareflow.image.recipe import Recipe
-from bareflow.image.uefi import build_uefi
+from bareflow.image.ways import FROM_MEMORY, SCREEN_FEATURES, with_ways_in
 from bareflow.snapshot.link import LinkedProgram
 
 Progress = Callable[[str], None]
 
 OPTIONS = ("framebuffer", "vga", "acpi", "power_off", "reset", "virtio", "virtio_mmio", "ide")  # for machines
-SCREEN_FEATURES = frozenset({"acpi", "framebuffer", "vga"})  # show the output of whatever machine it is
 
 MEMORY_LIMIT = 32 << 20  # bytes of an image that a PVH machine loads whole; of larger ones files come from virtio-blk
 SLOW_LIMIT = 1 << 20  # bytes of files that a BIOS loads from an IDE drive in a tenth of a second
@@ -92,9 +89,7 @@ def build_image(
     kernel = build_kernel(features)
     say("building the boot code")
     contents = ImageContents(
-        bios=build_bios() if "bios" in recipe.boot else None,
-        pvh=build_pvh() if "pvh" in recipe.boot else None,
-        uefi=build_uefi() if "uefi" in recipe.boot else None,
+        bios=None,
         memory_limit=MEMORY_LIMIT if "virtio" in features else None,
         kernel=kernel.binary,
         snapshot=program.snapshot,
@@ -102,7 +97,7 @@ def build_image(
         files=recipe.files,
         image_size=recipe.image_size,
     )
-    report = pack_image(contents, out, _percent(say))
+    report = pack_image(with_ways_in(contents, recipe.boot), out, _percent(say))
     return _report(report, program, features)
 
 
@@ -122,7 +117,7 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
             features |= SCREEN_FEATURES - (set() if "bios" in recipe.boot else {"vga"})
     if recipe.at_end != "halt":
         features |= {recipe.at_end.replace("-", "_")}
-    return features | {"ramdisk"} if recipe.boot & {"pvh", "uefi"} else features
+    return features | {"ramdisk"} if recipe.boot & FROM_MEMORY else features
 
 
 def option_costs(features: frozenset[str]) -> dict[str, int]:

@@ -40,6 +40,7 @@ from bareflow.growth.run import GrowthRun
 from bareflow.growth.summary import Growth, Sizes
 from bareflow.image.disk import ImageReport
 from bareflow.image.recipe import PackedFile, Recipe
+from bareflow.image.ways import for_any_machine
 from bareflow.machine import MachineSpec, boot
 from bareflow.names import names_of_build
 from bareflow.native import native_command
@@ -147,6 +148,7 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     began = time.monotonic()
     notes: list[str] = []
     build = await settings.remote.arrive() if settings.remote else ""
+    recipe = for_any_machine(recipe) if settings.remote else recipe
     with CompilePool(COMPILERS) as pool:
         program, earlier = _prepare(recipe, places, settings, pool, gardener, notes, build)
         places.check()
@@ -174,7 +176,8 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     if not why:
         _keep(places, frozen, boots.profile)
     gardener.step("packing the growing image")
-    packed = build_grow_image(following, _with_profile(recipe, places), places.grow_image)
+    anywhere = settings.remote is not None
+    packed = build_grow_image(following, _with_profile(recipe, places), places.grow_image, anywhere=anywhere)
     total_ms = (time.monotonic() - began) * 1000
     measure = settings.native and settings.measure and not settings.remote and not why
     measured = runs.measure(frozen, notes.append) if measure else {}
@@ -248,7 +251,7 @@ def _prepare(
 def grow_image(
     recipe: Recipe, places: Places, settings: Settings, gardener: Gardener | None = None, *, one_port: bool = False
 ) -> tuple[ImageReport, str]:
-    """Pack the growing image and no more: for a machine that is not ours to boot.
+    """Pack the growing image and no more: for a machine that is not ours to boot, with every way into it.
 
     Args:
         recipe: as for `grow`.
@@ -267,7 +270,8 @@ def grow_image(
     with CompilePool(COMPILERS) as pool:
         program, _ = _prepare(recipe, places, settings, pool, gardener, [])
         gardener.step("packing the growing image")
-        report = build_grow_image(program, _with_profile(recipe, places), places.grow_image, one_port=one_port)
+        with_profile = _with_profile(recipe, places)
+        report = build_grow_image(program, with_profile, places.grow_image, one_port=one_port, anywhere=True)
         return report, program.base.build_id.hex()
 
 

@@ -120,8 +120,15 @@ class Machine:
 
     async def _send(self) -> None:
         """What the agent sends, like a UART: where no cable is, it is gone."""
-        while data := await asyncio.get_running_loop().sock_recv(self._ours, 256):
+        while data := await self._sent():
             await self._line(data)
+
+    async def _sent(self) -> bytes:
+        receive = asyncio.get_running_loop().sock_recv
+        try:
+            return await receive(self._ours, 256)
+        except ConnectionResetError:  # it ended before it had read all; what it sent is there still
+            return await receive(self._ours, 256)
 
     async def _line(self, data: bytes) -> None:
         await self._take_time(data)

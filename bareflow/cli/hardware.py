@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,18 +92,16 @@ def portable_image(image: str | None) -> tuple[Path, Recipe | None]:
     Raises:
         UsageError: the file is no image of ours, or there is no such recipe.
     """
-    from bareflow.build import SCREEN_FEATURES
     from bareflow.image.disk import is_image
-    from bareflow.image.recipe import WAYS_IN
+    from bareflow.image.ways import for_any_machine
 
     if image is not None and is_image_file(image):
         if not is_image(Path(image)):
             raise UsageError(f"{image} is no image of ours.", "Name a recipe, or a file made by build-image.")
         return Path(image), None
     recipe = choose_recipe(image, None, ())
-    features = None if recipe.features is None else recipe.features | SCREEN_FEATURES
     out = output_folder() / f"{recipe.name}.stick.img"
-    built(replace(recipe, boot=frozenset(WAYS_IN), features=features), out)
+    built(for_any_machine(recipe), out)
     return out, recipe
 
 

@@ -18,9 +18,9 @@ from bareflow.growth.program import Program
 from bareflow.growth.result import GrowthResult, Watch
 from bareflow.growth.run import GrowthRun
 from bareflow.growth.session import GrowthSession
-from bareflow.image.bios import build_bios
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
-from bareflow.image.recipe import Recipe
+from bareflow.image.recipe import WAYS_IN, Recipe
+from bareflow.image.ways import SCREEN_FEATURES, with_ways_in
 from bareflow.layouts.wire import FRAME_TYPE
 from bareflow.machine.channel import ChannelPort
 from bareflow.machine.codemap import Code, CodeMap, Symbol
@@ -70,7 +70,9 @@ class GuestGrowth:
     image: ImageReport
 
 
-def build_grow_image(program: Program, recipe: Recipe, out: Path, *, one_port: bool = False) -> ImageReport:
+def build_grow_image(
+    program: Program, recipe: Recipe, out: Path, *, one_port: bool = False, anywhere: bool = False
+) -> ImageReport:
     """Pack a bootable image with a growing program.
 
     Args:
@@ -79,21 +81,23 @@ def build_grow_image(program: Program, recipe: Recipe, out: Path, *, one_port: b
         out: the image file; replaced whole or left as it was.
         one_port: the first serial port carries everything, although there may be a second. Without a second it does
             so in any case.
+        anywhere: for a machine that nobody knows: with every way in, and its console on the screen too.
 
     Raises:
         CompileError, LinkError, ImageError: see the stages.
     """
     features = FEATURES | (recipe.features or frozenset()) | (ONE_PORT if one_port else frozenset())
+    features |= SCREEN_FEATURES | {"ramdisk"} if anywhere else frozenset()
     environment = (*recipe.environment, WIRE_VARIABLE)
     contents = ImageContents(
-        bios=build_bios(),
+        bios=None,
         kernel=build_kernel(features).binary,
         snapshot=_snapshot(program, recipe),
         arguments=encode_arguments((recipe.name, *recipe.arguments), environment),
         files=recipe.files,
         image_size=recipe.image_size,
     )
-    return pack_image(contents, out)
+    return pack_image(with_ways_in(contents, set(WAYS_IN) if anywhere else {"bios"}), out)
 
 
 def _snapshot(program: Program, recipe: Recipe) -> bytes:

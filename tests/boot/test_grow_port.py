@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from bareflow.machine.firmware import OVMF
 from tests.port_machine import ENVIRONMENT, host
 
 DEADLINE_S = 120
@@ -54,12 +56,18 @@ def images(tmp_path_factory):
     return folder
 
 
+def uefi():
+    """QEMU's words for UEFI firmware; none where it is not installed."""
+    found = next((path for path in OVMF if Path(path).is_file()), None)
+    return ("-drive", f"if=pflash,format=raw,readonly=on,file={found}") if found else ()
+
+
 @contextlib.asynccontextmanager
-async def switched_on(image, ports):
+async def switched_on(image, ports, *firmware):
     """A PC with serial ports that somebody may connect to, and nothing by which the guest could end it."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(ports)]
     words = ["-machine", "pc", "-accel", "tcg", "-cpu", "max", "-m", "192", "-nodefaults", "-display", "none"]
-    words += ["-no-reboot", "-drive", f"file={image},format=raw,if=ide,snapshot=on"]
+    words += ["-no-reboot", "-drive", f"file={image},format=raw,if=ide,snapshot=on", *firmware]
     for index, server in enumerate(servers):
         wait = "on" if ports > 1 and not index else "off"  # a console's first bytes would be gone
         words += ["-chardev", f"socket,fd={server.fileno()},server=on,wait={wait},id=c{index}"]
@@ -93,14 +101,15 @@ def check(facts, folder, typed):
     assert facts["status"] == 0, facts
     assert (facts["outputs_agree"], facts["exit_code"]) == (True, 6)
     assert next(row["tier"] for row in facts["functions"] if row["name"] == "step") == "O3"
+    assert "BOOTX64.EFI" in facts["parts"]  # of the shrunk image: the machine may have no BIOS
     subprocess.run(["cc", "-O1", "-w", folder / "steps.c", "-o", folder / "steps"], check=True)
     native = subprocess.run([folder / "steps", CALLS], input=typed, capture_output=True, check=False)
     assert (facts["stdout"].encode(), facts["exit_code"]) == (native.stdout, native.returncode)
 
 
-def test_one_port_is_enough_and_a_killed_host_is_followed_by_another(images):
+def test_one_port_is_enough_under_uefi_too_and_a_killed_host_is_followed_by_another(images):
     async def scenario():
-        async with switched_on(images / "one" / "steps.grow.img", 1) as (machine, port):
+        async with switched_on(images / "one" / "steps.grow.img", 1, *uefi()) as (machine, port):
             words = ("--native", "--stdin", images / "typed")
             async with grow(images, "one", port, *words) as first:
                 said = await first.until("step: ")
