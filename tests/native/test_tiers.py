@@ -16,7 +16,7 @@ from bareflow.compile.pool import AT_ONCE, CompilePool, WorkerFailure
 from bareflow.compile.tiers import COMPILED_TIERS, Options, compile_message, compile_object, object_of
 from bareflow.errors import CompileError, UsageError
 
-V2 = target_by_name("x86-64-v2")
+V2, V4 = target_by_name("x86-64-v2"), target_by_name("x86-64-v4")
 LOOP = """
 static int square(int x) { return x * x; }
 int used(int x) { return square(x) + 1; }
@@ -236,3 +236,14 @@ def test_global_options_change_the_code_and_stay_with_their_request(compiled):
         options = Options(llvm=("-unroll-runtime=false", "-align-all-nofallthru-blocks=6"))
         assert compile_object(bitcode, tier="O3", target=V2, pool=pool, options=options).data != plain
         assert compile_object(bitcode, tier="O3", target=V2, pool=pool).data == plain
+
+
+def test_a_compiler_gives_the_same_bytes_whatever_it_compiled_before(compiled):
+    bitcode = compiled(LOOP)
+    wanted = [("O0", V2), ("O3", V4), ("O3", V2), ("O0", V2), ("O3", V4)]
+    with CompilePool(1) as pool:
+        kept = [compile_object(bitcode, tier=tier, target=target, pool=pool).data for tier, target in wanted]
+    for made, (tier, target) in zip(kept, wanted, strict=True):
+        with CompilePool(1) as pool:
+            assert compile_object(bitcode, tier=tier, target=target, pool=pool).data == made
+    assert len(set(kept)) == 3
