@@ -73,10 +73,11 @@ KERNEL_FEATURES = {
     "clock": "clock_gettime, nanosleep and kin",
     "memory": "munmap, mremap, mprotect and madvise beyond what malloc needs at start",
     "process": "identity, signals, limits: what larger programs ask at start",
-    "signals": 'handlers of signals, and interval timers; needs "process" and "clock"',
+    "signals": 'handlers of signals, and interval timers; brings "process" and "clock" along',
     "targets": "snapshots for several CPUs in one file; added where the snapshot has them",
 }
 """Parts of the kernel that a recipe may leave out; each is -DCONFIG_<NAME>=1 (docs/kernel.md has the sizes)."""
+SIGNALS_NEED = frozenset({"process", "clock"})
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     Raises:
         CompileError, LinkError: as `build_freestanding`.
     """
+    features |= SIGNALS_NEED if "signals" in features else frozenset()
     root = toolchain.data_root()
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
     shared += ["loader/common/snapshot_pick.c"] if "targets" in features else []

@@ -105,7 +105,7 @@ def test_runs_a_model_without_output_weights_of_its_own(checked, tmp_path):
     (tmp_path / "same").write_bytes(model.encode())
     del model.tensors["output.weight"]
     (tmp_path / "tied").write_bytes(model.encode())
-    words = ["--prompt", PROMPT, "--logits", "-", "--tokens", "8", "--endless"]
+    words = ["--prompt", PROMPT, "--logits", "-", "--tokens", "8", "--endless", "--variant", "sse"]  # they round apart
     assert run(checked, tmp_path / "tied", *words).stdout == run(checked, tmp_path / "same", *words).stdout
 
 
