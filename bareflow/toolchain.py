@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -166,33 +166,50 @@ def place_of(path: Path) -> Path:
     return place
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a result file: a temporary beside it, synced, then renamed; kill -9 leaves old or new.
+@contextlib.contextmanager
+def replacing(path: Path, *, called: str = "", mode: int = 0o644) -> Iterator[Path]:
+    """Give a temporary beside a result file, which takes its place once it is whole and synced, or goes away.
+
+    kill -9 leaves old or new.
+
+    Args:
+        path: the result.
+        called: it, for messages; empty: its path.
+        mode: of the result.
 
     Raises:
         ImageError: when the folder or the file cannot be written.
     """
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
         place = place_of(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        Path(temporary).replace(place)
+        handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
+        temporary = Path(name)
+        os.close(handle)
+        yield temporary
+        temporary.chmod(mode)
+        with temporary.open("rb") as made:
+            os.fsync(made.fileno())
+        temporary.replace(place)
+        temporary = None
     except OSError as problem:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ImageError(
-            f"{path} cannot be written: {problem.strerror}.", "Choose another output path or make room."
+            f"{called or path} cannot be written: {problem.strerror}.", "Choose another output path or make room."
         ) from None
-    except BaseException:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a result file whole or not at all, see `replacing`.
+
+    Raises:
+        ImageError: when the folder or the file cannot be written.
+    """
+    with replacing(path, mode=mode) as temporary:
+        temporary.write_bytes(data)
 
 
 def ensure_program(name: str, package: str) -> Path:

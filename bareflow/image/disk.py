@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from bareflow.image.pvh import TABLE_SIZE, PvhParts, loader_size, pvh_head, seal
 from bareflow.image.reader import VolumeReader
 from bareflow.image.recipe import PackedFile
 from bareflow.layouts.memmap import MEMMAP
-from bareflow.toolchain import place_of
+from bareflow.toolchain import replacing
 
 NUMBERS = {constant.name: constant.value for constant in MEMMAP.constants}
 SECTOR = NUMBERS["DISK_SECTOR_SIZE"]
@@ -110,7 +109,7 @@ def pack_image(contents: ImageContents, out: Path, progress: Progress | None = N
     volume_bytes = None if contents.image_size is None else contents.image_size - PARTITION * SECTOR
     volume = plan_volume(_volume_files(contents), size_bytes=volume_bytes, hidden_sectors=PARTITION)
     size = (PARTITION + volume.sectors) * SECTOR
-    with _replacing(out) as stream:
+    with replacing(out, called=f"The image {out}") as temporary, temporary.open("wb") as stream:
         stream.truncate(size if contents.image_size is None else contents.image_size)
         serial = write_volume(volume, stream, PARTITION * SECTOR, progress)
         table = _partition_table(volume.sectors, serial)
@@ -197,31 +196,6 @@ def _chs(lba: int) -> bytes:
     if cylinder > 1023:
         return b"\xfe\xff\xff"
     return bytes((head, sector + 1 | cylinder >> 2 & 0xC0, cylinder & 0xFF))
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """Give a temporary file that takes the place of `out` once it is whole and synced, or goes away."""
-    temporary: Path | None = None
-    try:
-        place = place_of(out)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fchmod(stream.fileno(), 0o644)
-            os.fsync(stream.fileno())
-        temporary.replace(place)
-        temporary = None
-    except OSError as error:
-        raise ImageError(
-            f"The image {out} cannot be written: {error.strerror}.", "Choose another output path or make room."
-        ) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

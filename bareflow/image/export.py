@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bareflow.errors import ImageError, ToolError, UsageError
-from bareflow.toolchain import ensure_program, place_of, run, write_atomic
+from bareflow.toolchain import ensure_program, replacing, run, write_atomic
 
 # Our name → qemu-img's, with the options that make the file as its users expect it (qemu-img(1)).
 QEMU_FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -123,27 +122,11 @@ def _convert(image: Path, form: str, out: Path) -> None:
     """Have qemu-img convert the image, and compare the result with it; holes stay holes."""
     qemu_img = ensure_program("qemu-img", "qemu-utils")
     name, options = QEMU_FORMATS[form]
-    temporary: Path | None = None
-    try:
-        place = place_of(out)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=f".{place.name[:40]}.", dir=place.parent)
-        os.close(handle)
-        temporary = Path(made)
+    with replacing(out) as temporary:
         convert: list[str | Path] = [qemu_img, "convert", "-f", "raw", "-O", name, *options, image, temporary]
         run(convert, what=f"converting {image} to {out}", timeout_s=CONVERT_S)
         compare: list[str | Path] = [qemu_img, "compare", "-f", "raw", "-F", name, image, temporary]
         run(compare, what=f"comparing {out} with {image}", error=ToolError, timeout_s=CONVERT_S)
-        temporary.chmod(0o644)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(place)
-        temporary = None
-    except OSError as error:
-        raise ImageError(f"{out} cannot be written: {error.strerror}.", "Choose another output path.") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _export_firecracker(image: Path, folder: Path, memory_mib: int) -> ExportReport:
