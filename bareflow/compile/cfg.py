@@ -28,6 +28,12 @@ LINKAGE_WORDS = frozenset(
 KNOWN = frozenset({"br", "jump", "switch"})
 
 
+def instructions(lines: Sequence[str], function: FunctionText) -> Iterator[tuple[int, int]]:
+    """Number and line of each instruction of a function: what a profile's `sites` name them by, if unoptimised."""
+    body = (at for at in range(function.first + 1, function.last) if lines[at].startswith("  "))
+    return enumerate(body)
+
+
 @dataclass(frozen=True)
 class Terminator:
     """The end of a block.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bareflow.compile.cfg import FunctionText, find_functions
+from bareflow.compile.cfg import FunctionText, find_functions, instructions
 from bareflow.compile.irtext import TOKEN, balanced, bare, quoted, split_list
 from bareflow.compile.prof import Heat, profile_of
 from bareflow.compile.specialise import MIN_SHARE, Nodes
@@ -67,9 +67,7 @@ class Promotion:
 def find_through(lines: Sequence[str], function: FunctionText) -> tuple[Through, ...]:
     """The calls through pointers of a function, in order; none with arguments passed in memory."""
     found = []
-    number = -1
-    for at in range(function.first + 1, function.last):
-        number += lines[at].startswith("  ")
+    for number, at in instructions(lines, function):
         call = _THROUGH.match(lines[at])
         if not call:
             continue

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bareflow.compile.cfg import FunctionText
+from bareflow.compile.cfg import FunctionText, instructions
 from bareflow.compile.irtext import balanced, bare, split_list
 
 WIDEST = 64  # bits
@@ -57,11 +57,8 @@ def find_sites(lines: Sequence[str], function: FunctionText) -> tuple[Site, ...]
         for name in _LOCAL.findall(lines[at]):
             uses[name] = uses.get(name, 0) + 1
     sites: list[Site] = []
-    number = -1
-    for at in body:
-        text = lines[at]
-        number += text.startswith("  ")
-        match = _DEFINED.match(text)
+    for number, at in instructions(lines, function):
+        match = _DEFINED.match(lines[at])
         if not match or uses[match[1]] < 2:
             continue
         told = _call(match[2], number) or _load(match[2], values, plain)
