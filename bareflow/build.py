@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bareflow.compile.freestanding import build_kernel
+from bareflow.compile.freestanding import build_kernel, with_brought_along
 from bareflow.errors import ImageError
 from bareflow.freeze import Frozen, freeze
 from bareflow.image.disk import ImageContents, ImageReport, encode_arguments, pack_image
@@ -117,7 +117,7 @@ def kernel_features(recipe: Recipe, program: LinkedProgram) -> frozenset[str]:
             features |= SCREEN_FEATURES - (set() if "bios" in recipe.boot else {"vga"})
     if recipe.at_end != "halt":
         features |= {recipe.at_end.replace("-", "_")}
-    return features | {"ramdisk"} if recipe.boot & FROM_MEMORY else features
+    return with_brought_along(features | {"ramdisk"} if recipe.boot & FROM_MEMORY else features)
 
 
 def option_costs(features: frozenset[str]) -> dict[str, int]:

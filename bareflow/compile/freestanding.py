@@ -77,7 +77,12 @@ KERNEL_FEATURES = {
     "targets": "snapshots for several CPUs in one file; added where the snapshot has them",
 }
 """Parts of the kernel that a recipe may leave out; each is -DCONFIG_<NAME>=1 (docs/kernel.md has the sizes)."""
-SIGNALS_NEED = frozenset({"process", "clock"})
+BROUGHT_ALONG = {"signals": frozenset({"process", "clock"})}
+
+
+def with_brought_along(features: frozenset[str]) -> frozenset[str]:
+    """The features, and those that they cannot be without."""
+    return features.union(*(brought for feature, brought in BROUGHT_ALONG.items() if feature in features))
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     Raises:
         CompileError, LinkError: as `build_freestanding`.
     """
-    features |= SIGNALS_NEED if "signals" in features else frozenset()
+    features = with_brought_along(features)
     root = toolchain.data_root()
     shared = ["runtime/crc32.c", "runtime/cobs.c", "runtime/fat16.c", "loader/common/snapshot_check.c"]
     shared += ["loader/common/snapshot_pick.c"] if "targets" in features else []

@@ -16,7 +16,6 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from bareflow import toolchain
-from bareflow.compile.freestanding import SIGNALS_NEED
 from bareflow.image.calls import SystemCalls, system_calls
 from bareflow.snapshot.link import LinkedProgram
 
@@ -85,8 +84,7 @@ def features_for(symbols: AbstractSet[str], calls: SystemCalls) -> frozenset[str
     }
     bare = {name.lstrip("_") for name in symbols}
     by_name = {feature for feature, callers in CALLERS.items() if bare & callers}
-    found = by_name | {table[number] for number in asked if table.get(number)}
-    return frozenset(found | SIGNALS_NEED if "signals" in found else found)
+    return frozenset(by_name | {table[number] for number in asked if table.get(number)})
 
 
 @cache
