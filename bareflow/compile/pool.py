@@ -18,19 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 from bareflow.compile import worker
 from bareflow.errors import CompileError
 from bareflow.toolchain import environment
-
-if TYPE_CHECKING:
-    from bareflow.compile.cpu import Target
 
 DEADLINE_S = 120.0
 Reply = tuple[worker.Message, list[bytes]]
@@ -208,14 +205,9 @@ class CompilePool:
     ) -> None:
         self.close()
 
-    def warm(self, targets: Mapping[str, Target] | None = None) -> None:
-        """Have all processes started, and LLVM loaded and used, half a second's work; does not wait.
-
-        Args:
-            targets: what code of each tier will be compiled for; None: LLVM is only loaded.
-        """
-        wanted = {tier: (one.cpu, one.features) for tier, one in (targets or {}).items()}
-        self._warming = [self._threads.submit(self._warm_one, wanted) for _ in self._workers]
+    def warm(self) -> None:
+        """Have all processes started and LLVM loaded, a third of a second's work; does not wait."""
+        self._warming = [self._threads.submit(self._warm_one) for _ in self._workers]
 
     def wait_until_warm(self) -> None:
         """Wait for what `warm` began; a process that failed then is started anew when it is wanted."""
@@ -223,7 +215,7 @@ class CompilePool:
             with contextlib.suppress(WorkerFailure):
                 each.result()
 
-    def _warm_one(self, targets: Mapping[str, tuple[str, str]]) -> None:
+    def _warm_one(self) -> None:
         idle: list[Worker] = []
         with contextlib.suppress(queue.Empty):
             while not idle or idle[-1].warm:
@@ -234,7 +226,7 @@ class CompilePool:
         if chosen is None:
             return
         try:
-            chosen.request({"op": "warm", "targets": targets}, [], DEADLINE_S)
+            chosen.request({"op": "warm"}, [], DEADLINE_S)
         finally:
             self._idle.put(chosen)
 

@@ -158,11 +158,11 @@ class Compiler:
             manager.run(module.get_function(name), builder)
         return {}, [str(module).encode()]
 
-    def warm(self, request: Message, _blobs: list[bytes]) -> tuple[Message, list[bytes]]:
-        """Compile next to nothing at every tier for its CPU, so that what that takes of LLVM is there when wanted."""
+    def warm(self, _message: Message, _blobs: list[bytes]) -> tuple[Message, list[bytes]]:
+        """Compile next to nothing at every level, so that LLVM's own code is in memory when it is wanted."""
         options = {"opt": None, "slp": True, "vectorize": True, "unroll": True, "inline_threshold": None}
-        for tier, (cpu, features) in request["targets"].items():
-            message = {"tier": tier, "cpu": cpu, "features": features, "options": options}
+        for tier in ("O0", "O1", "O3"):
+            message = {"tier": tier, "cpu": "x86-64-v2", "features": "", "options": options}
             module, machine = self._parse_text(_WARM_UP), self._machine(message)
             self._optimise(module, machine, message)
             machine.emit_object(module)

@@ -15,7 +15,7 @@ from bareflow.compile.split import Split, SplitFunction, split_module
 from bareflow.compile.text import module_text
 from bareflow.errors import CompileError
 from bareflow.growth.bytecode import THUNK, Interpreted, interpret
-from bareflow.growth.service import CompileService, targets_of_tiers
+from bareflow.growth.service import CompileService
 from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.values import FunctionProfile, Profile
@@ -102,10 +102,10 @@ def prepare(
         CompileError, LinkError: as their stages do.
     """
     began = time.monotonic()
-    target = target_by_name(cpu)
-    pool.warm(targets_of_tiers(target))  # LLVM takes a third of a second to load: meanwhile clang works
+    pool.warm()  # LLVM takes a third of a second to load: meanwhile clang works
     bitcode = compile_sources(sources, flags=flags, name=name)
     split = split_module(module_text(bitcode))
+    target = target_by_name(cpu)
     service = CompileService(bitcode.name, split, target, pool, own_features=bitcode.own_features, use_cache=use_cache)
     policy = policy or Policy()
     thresholds = {tier: calls for tier in RISING if (calls := policy.threshold(tier)) is not None}

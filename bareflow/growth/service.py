@@ -30,7 +30,6 @@ from bareflow.compile.tiers import (
 )
 from bareflow.errors import CompileError
 from bareflow.growth.weights import WEIGHTED_TIERS, Seen, weighted
-from bareflow.tiering import RISING
 from bareflow.toolchain import ZIG_VERSION, cache_dir
 
 TRIES = 2
@@ -194,11 +193,6 @@ class CompileService:
         self.compile_ms += made.compile_ms
         _store(stored, made.data)
         return Compiled(made.data, made.compile_ms, cached=False)
-
-
-def targets_of_tiers(target: Target) -> dict[str, Target]:
-    """What each live tier is compiled for, as far as no program stands in the way."""
-    return {tier: _quick(target) if tier in QUICK_TIERS else target for tier in RISING[1:]}
 
 
 def _quick(target: Target) -> Target:
