@@ -19,9 +19,7 @@ from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile
 PLAIN = ".plain"
 MIN_SHARE = 0.02  # of the program's work: below it a clone pays nothing
 MIN_CALLS = 8  # a value seen in fewer calls is no evidence, unless the function itself is hot
-MIN_SAMPLE = (
-    64  # calls in which arguments must have been seen where not all calls were: growing code leaves the interpreter
-)
+MIN_SAMPLE = 64  # calls that must have been seen where not all were: growing code leaves the interpreter
 HOT_SHARE = 0.10
 DOMINANT = 0.90  # of the calls
 FREQUENT = 0.25  # of the calls, where two or three values share nearly all of them
