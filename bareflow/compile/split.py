@@ -99,9 +99,17 @@ class Split:
         rest = [one for one in self.module.globals.values() if one.name not in owned]
         lines = [one.text(_base_linkage(one), define=bool(one.initializer)) for one in rest]
         lines += [f"{name} = {text}" for name, text in self.module.aliases.items() if bare(name) not in self.aliases]
-        kept = [one for one in self.module.functions.values() if bare(one.name) not in self.functions]
-        bodies = [one.define(one.name, "dso_local", one.body) for one in kept]
+        bodies = [one.define(one.name, "dso_local", one.body) for one in self._staying]
         return self._assemble(lines, bodies, assembly=True)
+
+    @property
+    def base_has_code(self) -> bool:
+        """Whether the base module holds bodies and not only data."""
+        return bool(self._staying)
+
+    @property
+    def _staying(self) -> list[Function]:
+        return [one for one in self.module.functions.values() if bare(one.name) not in self.functions]
 
     def body_text(self, symbol: str, tier: str) -> str:
         """IR of one function's module for a tier.

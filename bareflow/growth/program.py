@@ -171,7 +171,7 @@ def _base(
 
     A function that the compiler cannot do at its tier starts lower; `start` then says where.
     """
-    objects = [service.compile_text(split.base_text(), "O2").data]
+    objects = [service.compile_text(split.base_text(), "O2" if split.base_has_code else "O0").data]
     for symbol, tier in start.items():
         if tier not in ("interp", "O0"):
             start[symbol], data = _body(service, symbol, tier, known)

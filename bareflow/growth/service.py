@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from bareflow.compile.tiers import (
     object_of,
 )
 from bareflow.errors import CompileError
+from bareflow.growth.together import SHARED_TIER, groups
 from bareflow.growth.weights import WEIGHTED_TIERS, Seen, weighted
 from bareflow.toolchain import ZIG_VERSION, cache_dir
 
@@ -46,7 +47,7 @@ class Compiled:
 
     Args:
         data: ELF relocatable.
-        compile_ms: CPU time it took now; 0 from the cache.
+        compile_ms: CPU time it took; 0 from the cache. What was compiled together is shared out by lines of IR.
         cached: it came from the cache.
     """
 
@@ -91,6 +92,9 @@ class CompileService:
         self.requests = 0
         self.from_cache = 0
         self.failures: dict[tuple[str, str], int] = {}
+        self._groups = groups(split.functions.values()) if split else {}
+        self._together: dict[tuple[str, ...], Compiled | None] = {}  # None: they do not compile together
+        self._under_way: dict[tuple[str, ...], asyncio.Task[Compiled | None]] = {}
 
     def barred(self, symbol: str, tier: str) -> bool:
         """Whether a function's compiler has failed too often at a tier."""
@@ -121,6 +125,8 @@ class CompileService:
         Raises:
             CompileError: it failed; the function is barred at that tier.
         """
+        if tier == SHARED_TIER and options == DEFAULT_OPTIONS and (shared := await self._shared(symbol)) is not None:
+            return shared
         text = self.text(symbol, tier, seen)
         known = self._known(text, tier, options)  # at once: all threads may be waiting for LLVM to load
         if known is None and (symbol, tier) not in self.failures:
@@ -136,6 +142,33 @@ class CompileService:
                 if self.barred(symbol, tier):
                     raise
         return known
+
+    async def _shared(self, symbol: str) -> Compiled | None:
+        """A function's share of what is compiled together with it, now or before; None: it is compiled alone."""
+        group = self._groups.get(symbol)
+        if group is None:
+            return None
+        if group not in self._together:
+            if group not in self._under_way:
+                task = self._under_way[group] = asyncio.create_task(self._make_together(group))
+                task.add_done_callback(lambda _task: self._under_way.pop(group))
+            self._together[group] = await asyncio.shield(self._under_way[group])
+        made, lines = self._together[group], [self.split.functions[name].lines for name in group]
+        if made is None:
+            return None
+        return replace(made, compile_ms=made.compile_ms * self.split.functions[symbol].lines / sum(lines))
+
+    async def _make_together(self, group: tuple[str, ...]) -> Compiled | None:
+        """Compile some functions into sections of one object; None: the compiler cannot do all of them."""
+        what = ir.add_sections(self.split.bodies_text(group)), SHARED_TIER, DEFAULT_OPTIONS
+        try:
+            return (
+                self._known(*what)
+                or await self._make_here(*what)
+                or await asyncio.wrap_future(self.pool.run(self._make, *what, blame=False))
+            )
+        except (CompileError, WorkerFailure):
+            return None
 
     async def _make_here(self, text: str, tier: str, options: Options) -> Compiled | None:
         """Compile what is short without a thread of its own, which takes its time on a busy machine; None: not now."""
@@ -181,11 +214,18 @@ class CompileService:
         self.from_cache += 1
         return Compiled(known, 0.0, cached=True)
 
-    def _make(self, text: str, tier: str, options: Options, deadline_s: float | None = None) -> Compiled:
+    def _make(
+        self, text: str, tier: str, options: Options, deadline_s: float | None = None, *, blame: bool = True
+    ) -> Compiled:
         bitcode, stored = self._asked(text, tier, options)
-        target = self.target_for(text, tier)
         made = compile_object(
-            bitcode, tier=tier, target=target, options=options, pool=self.pool, deadline_s=deadline_s or self.deadline_s
+            bitcode,
+            tier=tier,
+            target=self.target_for(text, tier),
+            options=options,
+            pool=self.pool,
+            deadline_s=deadline_s or self.deadline_s,
+            blame=blame,
         )
         return self._made(made, stored)
 

@@ -148,7 +148,7 @@ def kind_name(kind: int) -> str:
 
 
 def plan_object(data: bytes, entry: str) -> Plan:
-    """Lay out an object's code and read-only data.
+    """Lay out a function's code and read-only data.
 
     Args:
         data: an ELF64 x86-64 relocatable file.
@@ -167,10 +167,10 @@ def plan_object(data: bytes, entry: str) -> Plan:
 
 
 def _plan(elf: ELFFile, entry: str) -> Plan:
-    pieces, offsets, end = _lay_out(elf, entry)
     table = next((one for one in elf.iter_sections() if isinstance(one, SymbolTableSection)), None)
     if table is None:
         raise LinkError(f"The object of {entry} has no symbols.")
+    pieces, offsets, end = _lay_out(elf, entry, _needed(elf, table, entry))
     names = _symbol_names(table, offsets)
     symbols = {name: offset for name, offset in names.values() if offset is not None}
     relocations = tuple(_relocations(elf, names, offsets, entry))
@@ -187,12 +187,30 @@ def _plan(elf: ELFFile, entry: str) -> Plan:
     return Plan(tuple(pieces), relocations, symbols, symbols[entry], size, end, got, weak)
 
 
-def _lay_out(elf: ELFFile, entry: str) -> tuple[list[Piece], dict[int, int], int]:
+def _needed(elf: ELFFile, table: SymbolTableSection, entry: str) -> set[int]:
+    """The section that a function is in and all that it leads to: its object may hold other functions as well."""
+    homes = [symbol["st_shndx"] for symbol in table.iter_symbols()]
+    leads: dict[int, set[int]] = {}
+    for section in elf.iter_sections():
+        if isinstance(section, RelocationSection):
+            to = {homes[one["r_info_sym"]] for one in section.iter_relocations()}
+            leads.setdefault(section["sh_info"], set()).update(home for home in to if isinstance(home, int))
+    waiting = [symbol["st_shndx"] for symbol in table.iter_symbols() if symbol.name == entry]
+    found: set[int] = set()
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, int) and at not in found:
+            found.add(at)
+            waiting += leads.get(at, ())
+    return found
+
+
+def _lay_out(elf: ELFFile, entry: str, needed: set[int]) -> tuple[list[Piece], dict[int, int], int]:
     """Sections that stay, code first; their offsets by section index; and the end."""
     pieces: list[Piece] = []
     offsets: dict[int, int] = {}
     at = 0
-    wanted = [(index, one) for index, one in enumerate(elf.iter_sections()) if _wanted(one, entry)]
+    wanted = [(at, one) for at, one in enumerate(elf.iter_sections()) if at in needed and _wanted(one, entry)]
     for index, one in sorted(wanted, key=lambda pair: not pair[1]["sh_flags"] & _EXECUTE):
         code = bool(one["sh_flags"] & _EXECUTE)
         align = max(one["sh_addralign"], _ROW if code else 1)
