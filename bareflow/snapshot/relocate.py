@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_RELOC_TYPE_x64
 from elftools.elf.relocation import RelocationSection
-from elftools.elf.sections import Section, SymbolTableSection
+from elftools.elf.sections import Symbol, SymbolTableSection
 
 from bareflow.errors import LinkError
 
@@ -147,6 +148,43 @@ def kind_name(kind: int) -> str:
     return _KIND_NAMES.get(kind, f"relocation kind {kind}")
 
 
+@dataclass(frozen=True)
+class _Section:
+    """A section as far as linking goes."""
+
+    name: str
+    flags: int
+    size: int
+    align: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Symbol:
+    """A row of the symbol table; `home` is its section, None where that is none of the object's."""
+
+    name: str
+    bind: str
+    home: int | None
+    value: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _Object:
+    """What an ELF object says, read once: one that holds several functions is planned for each of them.
+
+    Args:
+        sections: by their index.
+        symbols: by theirs; empty where there is no table.
+        relocations: section index → (offset, kind, symbol index, addend).
+    """
+
+    sections: tuple[_Section, ...]
+    symbols: tuple[_Symbol, ...]
+    relocations: Mapping[int, tuple[tuple[int, int, int, int], ...]]
+
+
 def plan_object(data: bytes, entry: str) -> Plan:
     """Lay out a function's code and read-only data.
 
@@ -158,22 +196,54 @@ def plan_object(data: bytes, entry: str) -> Plan:
         LinkError: not such a file, writable data, an unknown relocation kind, or no such function.
     """
     try:
-        elf = ELFFile(io.BytesIO(data))
-        if elf["e_machine"] != "EM_X86_64" or elf["e_type"] != "ET_REL":
-            raise LinkError(f"The object of {entry} is no x86-64 relocatable file.")
-        return _plan(elf, entry)
-    except (ELFError, struct.error, UnicodeDecodeError) as problem:
+        return _plan(_read(data), entry)
+    except (ELFError, struct.error, UnicodeDecodeError, IndexError) as problem:
         raise LinkError(f"The object of {entry} is damaged.", detail=str(problem)) from None
+    except _NoObject:
+        raise LinkError(f"The object of {entry} is no x86-64 relocatable file.") from None
 
 
-def _plan(elf: ELFFile, entry: str) -> Plan:
-    table = next((one for one in elf.iter_sections() if isinstance(one, SymbolTableSection)), None)
-    if table is None:
+class _NoObject(Exception):  # noqa: N818  plan_object says whose it is
+    """An ELF file of another kind."""
+
+
+@lru_cache(maxsize=16)
+def _read(data: bytes) -> _Object:
+    elf = ELFFile(io.BytesIO(data))
+    if elf["e_machine"] != "EM_X86_64" or elf["e_type"] != "ET_REL":
+        raise _NoObject
+    sections: list[_Section] = []
+    symbols: tuple[_Symbol, ...] = ()
+    relocations: dict[int, tuple[tuple[int, int, int, int], ...]] = {}
+    for one in elf.iter_sections():
+        flags = one["sh_flags"]
+        content = one.data() if flags & _ALLOC and one["sh_size"] else b""
+        sections.append(_Section(one.name, flags, one["sh_size"], one["sh_addralign"], content))
+        if isinstance(one, SymbolTableSection) and not symbols:
+            symbols = tuple(map(_symbol, one.iter_symbols()))
+        elif isinstance(one, RelocationSection):
+            rows = (
+                (row["r_offset"], row["r_info_type"], row["r_info_sym"], row["r_addend"])
+                for row in one.iter_relocations()
+            )
+            relocations[one["sh_info"]] = (*relocations.get(one["sh_info"], ()), *rows)
+    return _Object(tuple(sections), symbols, relocations)
+
+
+def _symbol(row: Symbol) -> _Symbol:
+    home = row["st_shndx"]
+    return _Symbol(
+        row.name, row["st_info"]["bind"], home if isinstance(home, int) else None, row["st_value"], row["st_size"]
+    )
+
+
+def _plan(file: _Object, entry: str) -> Plan:
+    if not file.symbols:
         raise LinkError(f"The object of {entry} has no symbols.")
-    pieces, offsets, end = _lay_out(elf, entry, _needed(elf, table, entry))
-    names = _symbol_names(table, offsets)
-    symbols = {name: offset for name, offset in names.values() if offset is not None}
-    relocations = tuple(_relocations(elf, names, offsets, entry))
+    pieces, offsets, end = _lay_out(file, entry)
+    names = _symbol_names(file.symbols, offsets)
+    symbols = {name: offset for name, offset in names if offset is not None}
+    relocations = tuple(_relocations(file, names, offsets, entry))
     got: dict[str, int] = {}
     end = -(-end // 8) * 8
     for one in relocations:
@@ -182,87 +252,74 @@ def _plan(elf: ELFFile, entry: str) -> Plan:
             end += 8
     if entry not in symbols:
         raise LinkError(f"The object of {entry} does not define it.")
-    size = next(symbol["st_size"] for symbol in table.iter_symbols() if symbol.name == entry)
-    weak = frozenset(one.name for one in table.iter_symbols() if one["st_info"]["bind"] == "STB_WEAK")
+    size = next(symbol.size for symbol in file.symbols if symbol.name == entry)
+    weak = frozenset(one.name for one in file.symbols if one.bind == "STB_WEAK")
     return Plan(tuple(pieces), relocations, symbols, symbols[entry], size, end, got, weak)
 
 
-def _needed(elf: ELFFile, table: SymbolTableSection, entry: str) -> set[int]:
+def _needed(file: _Object, entry: str) -> set[int]:
     """The section that a function is in and all that it leads to: its object may hold other functions as well."""
-    homes = [symbol["st_shndx"] for symbol in table.iter_symbols()]
-    leads: dict[int, set[int]] = {}
-    for section in elf.iter_sections():
-        if isinstance(section, RelocationSection):
-            to = {homes[one["r_info_sym"]] for one in section.iter_relocations()}
-            leads.setdefault(section["sh_info"], set()).update(home for home in to if isinstance(home, int))
-    waiting = [symbol["st_shndx"] for symbol in table.iter_symbols() if symbol.name == entry]
+    waiting = [one.home for one in file.symbols if one.name == entry]
     found: set[int] = set()
     while waiting:
         at = waiting.pop()
-        if isinstance(at, int) and at not in found:
+        if at is not None and at not in found:
             found.add(at)
-            waiting += leads.get(at, ())
+            waiting += [file.symbols[symbol].home for _, _, symbol, _ in file.relocations.get(at, ())]
     return found
 
 
-def _lay_out(elf: ELFFile, entry: str, needed: set[int]) -> tuple[list[Piece], dict[int, int], int]:
-    """Sections that stay, code first; their offsets by section index; and the end."""
+def _lay_out(file: _Object, entry: str) -> tuple[list[Piece], dict[int, int], int]:
+    """Sections that the function needs, code first; their offsets by section index; and the end."""
     pieces: list[Piece] = []
     offsets: dict[int, int] = {}
     at = 0
-    wanted = [(at, one) for at, one in enumerate(elf.iter_sections()) if at in needed and _wanted(one, entry)]
-    for index, one in sorted(wanted, key=lambda pair: not pair[1]["sh_flags"] & _EXECUTE):
-        code = bool(one["sh_flags"] & _EXECUTE)
-        align = max(one["sh_addralign"], _ROW if code else 1)
+    wanted = [(index, file.sections[index]) for index in sorted(_needed(file, entry))]
+    wanted = [(index, one) for index, one in wanted if _wanted(one, entry)]
+    for index, one in sorted(wanted, key=lambda pair: not pair[1].flags & _EXECUTE):
+        code = bool(one.flags & _EXECUTE)
+        align = max(one.align, _ROW if code else 1)
         if align > 4096:
             raise LinkError(f"Section {one.name} of {entry} wants an alignment of {align} bytes.")
         at = -(-at // align) * align
         offsets[index] = at
-        pieces.append(Piece(one.name, at, one.data(), code))
-        at += one["sh_size"]
+        pieces.append(Piece(one.name, at, one.data, code))
+        at += one.size
     return pieces, offsets, at
 
 
-def _wanted(section: Section, entry: str) -> bool:
+def _wanted(section: _Section, entry: str) -> bool:
     """Whether a section goes into the blob; call-frame information and notes do not."""
-    flags, size, name = section["sh_flags"], section["sh_size"], section.name
-    if not flags & _ALLOC or not size or name.startswith((".eh_frame", ".note", ".llvm")):
+    if not section.flags & _ALLOC or not section.size or section.name.startswith((".eh_frame", ".note", ".llvm")):
         return False
-    if flags & _WRITE and not name.startswith(".data.rel.ro"):
-        raise LinkError(f"The object of {entry} has writable data in {name}, which may exist only once, in the base.")
+    if section.flags & _WRITE and not section.name.startswith(".data.rel.ro"):
+        raise LinkError(
+            f"The object of {entry} has writable data in {section.name}, which may exist only once, in the base."
+        )
     return True
 
 
-def _symbol_names(table: SymbolTableSection, offsets: Mapping[int, int]) -> dict[int, tuple[str, int | None]]:
-    """Symbol index → name and offset in the blob, None where another image defines it."""
-    names: dict[int, tuple[str, int | None]] = {}
-    for index, symbol in enumerate(table.iter_symbols()):
-        place = symbol["st_shndx"]
-        if place in offsets:
-            local = symbol["st_info"]["bind"] == "STB_LOCAL"
-            name = f"{symbol.name}#{index}" if local else symbol.name  # local names need not be unique
-            names[index] = (name, offsets[place] + symbol["st_value"])
-        elif place == "SHN_ABS":
-            names[index] = (symbol.name, None)
+def _symbol_names(symbols: Iterable[_Symbol], offsets: Mapping[int, int]) -> list[tuple[str, int | None]]:
+    """By symbol index: name and offset in the blob, None where another image defines it."""
+    names: list[tuple[str, int | None]] = []
+    for index, one in enumerate(symbols):
+        if one.home is not None and one.home in offsets:
+            name = f"{one.name}#{index}" if one.bind == "STB_LOCAL" else one.name  # local names need not be unique
+            names.append((name, offsets[one.home] + one.value))
         else:
-            names[index] = (symbol.name, None)
+            names.append((one.name, None))
     return names
 
 
 def _relocations(
-    elf: ELFFile, names: Mapping[int, tuple[str, int | None]], offsets: Mapping[int, int], entry: str
-) -> list[Relocation]:
-    found: list[Relocation] = []
-    for section in elf.iter_sections():
-        if not isinstance(section, RelocationSection) or section["sh_info"] not in offsets:
-            continue
-        base = offsets[section["sh_info"]]
-        for one in section.iter_relocations():
-            kind, (symbol, _) = one["r_info_type"], names[one["r_info_sym"]]
+    file: _Object, names: Sequence[tuple[str, int | None]], offsets: Mapping[int, int], entry: str
+) -> Iterator[Relocation]:
+    for section, base in offsets.items():
+        for offset, kind, number, addend in file.relocations.get(section, ()):
+            symbol, _ = names[number]
             if kind_name(kind) not in PATCHES:
                 raise LinkError(f"{entry} uses {kind_name(kind)} for {symbol}, which we do not link.")
-            found.append(Relocation(base + one["r_offset"], kind, symbol, one["r_addend"]))
-    return found
+            yield Relocation(base + offset, kind, symbol, addend)
 
 
 def place_object(plan: Plan, address: int, symbols: Mapping[str, int]) -> bytes:

@@ -122,3 +122,8 @@ def test_a_missing_function_is_an_error():
 def test_a_damaged_object_is_an_error_and_not_a_crash(data):
     with pytest.raises(LinkError):
         plan_object(data, "f")
+
+
+def test_a_relocation_against_a_symbol_that_is_not_there_is_damage_and_not_a_crash():
+    with pytest.raises(LinkError, match="The object of f is damaged"):
+        plan_object(elf_object().replace(struct.pack("<Q", 2 << 32 | 2), struct.pack("<Q", 9 << 32 | 2)), "f")
