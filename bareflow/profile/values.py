@@ -1,15 +1,18 @@
 """What is known of a program that ran: immutable values, and how two of them merge.
 
 `merge` is commutative and associative, and an empty `Profile` is its neutral element: boots, machines and people
-can be merged in any order. Counts add. A function is its name *and* the digest of its body, so profiles of two
+can be merged in any order. Counts add; two parts of one run do not, since a guest's counts are totals since its start:
+of those the greater stay. A function is its name *and* the digest of its body, so profiles of two
 versions of a source merge without mixing; `fit` then picks what belongs to one program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
+from itertools import zip_longest
 from typing import TypeVar
 
 from bareflow.layouts.snapshot import TIER
@@ -19,6 +22,7 @@ UNKNOWN_DIGEST = "0" * 32
 MILLION = 1_000_000
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Count = Callable[[int, int], int]  # what two counts come to: their sum, or of two parts of one run the greater
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,13 @@ class TierTimes:
         """The mean; None when nothing was timed."""
         return self.cycles / self.calls if self.calls else None
 
-    def merge(self, other: TierTimes) -> TierTimes:
+    def merge(self, other: TierTimes, count: Count = int.__add__) -> TierTimes:
         """Both together."""
         known = [m for m in (self.minimum, other.minimum) if m is not None]
         return TierTimes(
-            self.calls + other.calls,
-            self.cycles + other.cycles,
-            self.samples + other.samples,
+            count(self.calls, other.calls),
+            count(self.cycles, other.cycles),
+            count(self.samples, other.samples),
             min(known, default=None),
             max(self.code_bytes, other.code_bytes),
         )
@@ -92,6 +96,10 @@ class ArgumentValues:
     def merge(self, other: ArgumentValues) -> ArgumentValues:
         """Both together; no value is forgotten."""
         return ArgumentValues(join(self.counts, other.counts, int.__add__), self.others + other.others)
+
+    def later(self, other: ArgumentValues) -> ArgumentValues:
+        """Of two parts of one run the later: a guest keeps few values and forgets some, but never a call."""
+        return max(self, other, key=lambda seen: (seen.total, sorted(seen.counts.items())))
 
 
 @dataclass(frozen=True)
@@ -135,19 +143,20 @@ class FunctionProfile:
         """Calls of both kinds."""
         return self.calls + self.self_calls
 
-    def merge(self, other: FunctionProfile) -> FunctionProfile:
+    def merge(self, other: FunctionProfile, count: Count = int.__add__) -> FunctionProfile:
         """Both together; `other` must have the same key."""
+        both_values = ArgumentValues.merge if count is int.__add__ else ArgumentValues.later
         return FunctionProfile(
             self.name,
             self.digest,
-            self.calls + other.calls,
-            self.self_calls + other.self_calls,
-            self.back_edges + other.back_edges,
+            count(self.calls, other.calls),
+            count(self.self_calls, other.self_calls),
+            count(self.back_edges, other.back_edges),
             max(self.tier, other.tier, key=TIERS.index),
-            join(self.times, other.times, TierTimes.merge),
-            join(self.branches, other.branches, _add_counts),
-            join(self.values, other.values, ArgumentValues.merge),
-            join(self.sites, other.sites, ArgumentValues.merge),
+            join(self.times, other.times, partial(TierTimes.merge, count=count)),
+            join(self.branches, other.branches, partial(_counts, count=count)),
+            join(self.values, other.values, both_values),
+            join(self.sites, other.sites, both_values),
             self.tunings | other.tunings,
         )
 
@@ -235,6 +244,9 @@ class Profile:
         dropped: records that guests had to drop.
         tsc_hz: TSC ticks in a second of the fastest machine; 0: unknown.
         special: what the program was frozen with last, by `Special.key`; of two the one with more evidence.
+        runs: by the identity that a guest gives its run: what was seen of a run of which another host may see more.
+            It is in all the counts above, too. Made by `of_run` and `merge` alone.
+        settled: all but `runs`; None: there are none.
     """
 
     functions: Mapping[tuple[str, str], FunctionProfile] = field(default_factory=dict)
@@ -246,20 +258,43 @@ class Profile:
     dropped: int = 0
     tsc_hz: int = 0
     special: Mapping[tuple[str, str, str], Special] = field(default_factory=dict)
+    runs: Mapping[int, Profile] = field(default_factory=dict)
+    settled: Profile | None = None
 
     def merge(self, other: Profile) -> Profile:
-        """Both together."""
+        """Both together; of a run that both have seen, what the one that saw more of it has counted."""
+        runs = join(self.runs, other.runs, partial(Profile._combine, count=max))
+        return with_runs((self.settled or self)._combine(other.settled or other, int.__add__), runs)
+
+    def _combine(self, other: Profile, count: Count) -> Profile:
+        events = self.events + other.events
+        if count is not int.__add__:
+            events = tuple((Counter(self.events) | Counter(other.events)).elements())
         return Profile(
-            join(self.functions, other.functions, FunctionProfile.merge),
-            join(self.stacks, other.stacks, int.__add__),
-            tuple(sorted(self.events + other.events)),
+            join(self.functions, other.functions, partial(FunctionProfile.merge, count=count)),
+            join(self.stacks, other.stacks, count),
+            tuple(sorted(events)),
             self.builds | other.builds,
             self.cpus | other.cpus,
-            self.boots + other.boots,
-            self.dropped + other.dropped,
+            count(self.boots, other.boots),
+            count(self.dropped, other.dropped),
             max(self.tsc_hz, other.tsc_hz),
             join(self.special, other.special, max),
         )
+
+    def of_run(self, identity: int) -> Profile:
+        """This profile as what was seen of one run, of which another host may see more; 0: no host can."""
+        return with_runs(Profile(), {identity: self}) if identity else self
+
+    def whole(self) -> Profile:
+        """The same with all runs settled: what else is seen of them would add."""
+        return replace(self, runs={}, settled=None)
+
+    def with_special(self, special: Mapping[tuple[str, str, str], Special]) -> Profile:
+        """The same with other special cases."""
+        if self.settled is None:
+            return replace(self, special=special)
+        return with_runs(replace(self.settled, special=special), self.runs)
 
     def named(self, name: str) -> FunctionProfile | None:
         """The function of that name; with several bodies the one with most calls."""
@@ -270,11 +305,18 @@ class Profile:
         """What of this profile belongs to a program, given its functions' digests by name."""
         kept = {key: f for key, f in self.functions.items() if digests.get(f.name) == f.digest}
         lost = {name for name, _ in self.functions} - {name for name, _ in kept}
+        settled = (self.settled or self)._only(kept.keys(), lost)
+        runs = {identity: part._only(kept.keys(), lost) for identity, part in self.runs.items()}
+        gone = lost - digests.keys()
+        return Fitted(with_runs(settled, runs), tuple(sorted(lost - gone)), tuple(sorted(gone)))
+
+    def _only(self, kept: Collection[tuple[str, str]], lost: Set[str]) -> Profile:
+        """What is said of some functions, and not of those whose names are lost."""
+        functions = {key: one for key, one in self.functions.items() if key in kept}
         stacks = {stack: count for stack, count in self.stacks.items() if lost.isdisjoint(stack)}
         events = tuple(event for event in self.events if event.function not in lost)
         special = {key: one for key, one in self.special.items() if one.function not in lost}
-        fitted = replace(self, functions=kept, stacks=stacks, events=events, special=special)
-        return Fitted(fitted, tuple(sorted(lost & digests.keys())), tuple(sorted(lost - digests.keys())))
+        return replace(self, functions=functions, stacks=stacks, events=events, special=special)
 
 
 @dataclass(frozen=True)
@@ -298,6 +340,13 @@ class Fitted:
         return f"The profile of {' and '.join(said)} was dropped." if said else ""
 
 
+def with_runs(settled: Profile, runs: Mapping[int, Profile]) -> Profile:
+    """A profile of runs of which no more will be seen, and of some of which it may."""
+    if not runs:
+        return settled
+    return replace(merge_all(settled, *runs.values()), runs=runs, settled=settled)
+
+
 def merge_all(*profiles: Profile) -> Profile:
     """All of them together; nothing gives an empty profile."""
     return reduce(Profile.merge, profiles, Profile())
@@ -311,10 +360,9 @@ def join(one: Mapping[Key, Value], two: Mapping[Key, Value], both: Callable[[Val
     return joined
 
 
-def _add_counts(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
-    """Add place by place; a place that only one has counts as zero in the other."""
-    size = max(len(one), len(two))
-    return tuple(sum(c[at] for c in (one, two) if at < len(c)) for at in range(size))
+def _counts(one: tuple[int, ...], two: tuple[int, ...], count: Count) -> tuple[int, ...]:
+    """Place by place; a place that only one has counts as zero in the other."""
+    return tuple(count(a, b) for a, b in zip_longest(one, two, fillvalue=0))
 
 
 def _list(names: tuple[str, ...], most: int = 5) -> str:

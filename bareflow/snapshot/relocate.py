@@ -221,7 +221,7 @@ def _read(data: bytes) -> _Object:
         sections.append(_Section(one.name, flags, one["sh_size"], one["sh_addralign"], content))
         if isinstance(one, SymbolTableSection) and not symbols:
             symbols = tuple(map(_symbol, one.iter_symbols()))
-        elif isinstance(one, RelocationSection):
+        elif isinstance(one, RelocationSection) and one.is_RELA():  # .llvm.call-graph-profile has another kind
             rows = (
                 (row["r_offset"], row["r_info_type"], row["r_info_sym"], row["r_addend"])
                 for row in one.iter_relocations()
