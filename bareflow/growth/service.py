@@ -94,7 +94,7 @@ class CompileService:
         self.failures: dict[tuple[str, str], int] = {}
         self._groups = groups(split.functions.values()) if split else {}
         self._together: dict[tuple[str, ...], Compiled | None] = {}  # None: they do not compile together
-        self._under_way: dict[tuple[str, ...], asyncio.Task[Compiled | None]] = {}
+        self._under_way: dict[tuple[str, ...], asyncio.Task[None]] = {}
 
     def barred(self, symbol: str, tier: str) -> bool:
         """Whether a function's compiler has failed too often at a tier."""
@@ -152,23 +152,23 @@ class CompileService:
             if group not in self._under_way:
                 task = self._under_way[group] = asyncio.create_task(self._make_together(group))
                 task.add_done_callback(lambda _task: self._under_way.pop(group))
-            self._together[group] = await asyncio.shield(self._under_way[group])
+            await asyncio.shield(self._under_way[group])  # others may wait for it who go on
         made, lines = self._together[group], [self.split.functions[name].lines for name in group]
         if made is None:
             return None
         return replace(made, compile_ms=made.compile_ms * self.split.functions[symbol].lines / sum(lines))
 
-    async def _make_together(self, group: tuple[str, ...]) -> Compiled | None:
-        """Compile some functions into sections of one object; None: the compiler cannot do all of them."""
+    async def _make_together(self, group: tuple[str, ...]) -> None:
+        """Compile some functions into sections of one object, if the compiler can do all of them."""
         what = ir.add_sections(self.split.bodies_text(group)), SHARED_TIER, DEFAULT_OPTIONS
         try:
-            return (
+            self._together[group] = (
                 self._known(*what)
                 or await self._make_here(*what)
                 or await asyncio.wrap_future(self.pool.run(self._make, *what, blame=False))
             )
         except (CompileError, WorkerFailure):
-            return None
+            self._together[group] = None
 
     async def _make_here(self, text: str, tier: str, options: Options) -> Compiled | None:
         """Compile what is short without a thread of its own, which takes its time on a busy machine; None: not now."""
