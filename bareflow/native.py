@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
@@ -84,17 +85,25 @@ def run_native(
     *,
     environment: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
+    stdout: IO[bytes] | None = None,
 ) -> int:
-    """Run a snapshot with this process's stdin, stdout and stderr; return its exit status.
+    """Run a snapshot with this process's stdin and stderr; return its exit status.
 
     A fatal signal is told as the guest's would be: `HOST_STATUS["trapped"]`, or "killed" for SIGABRT.
+
+    Args:
+        snapshot: its file.
+        arguments: the program's, argv[0] first.
+        environment: its variables; None: this process's.
+        timeout_s: seconds after which it is ended; None: never.
+        stdout: a file for what it prints; None: this process's stdout.
 
     Raises:
         MachineError: the time is over.
     """
     command = native_command(snapshot, arguments)
     try:
-        done = subprocess.run(command, check=False, env=environment, timeout=timeout_s)
+        done = subprocess.run(command, check=False, env=environment, timeout=timeout_s, stdout=stdout)
     except subprocess.TimeoutExpired:
         raise MachineError(f"{snapshot} did not end within {timeout_s:g} s.", "Give --timeout-s more.") from None
     if done.returncode >= 0:

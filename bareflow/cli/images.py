@@ -420,6 +420,7 @@ def run_native(
     snapshot: str | None = None,
     args: str | None = None,
     timeout_s: float = 0.0,
+    json: bool = False,
     verbose: bool = False,
 ) -> None:
     """Run a snapshot's own code in a Linux process."""
@@ -429,10 +430,14 @@ def run_native(
     name = snapshot or "classic"
     path = Path(name) if Path(name).is_file() else image_to_boot(name, None, ())[0]
     arguments = (path.stem, *(split_args(args) or ()))
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder, tempfile.TemporaryFile() as printed:
         bare = Path(folder) / path.name
         bare.write_bytes(snapshot_bytes(str(path)))
-        status = native.run_native(bare, arguments, timeout_s=timeout_s or None)
+        status = native.run_native(bare, arguments, timeout_s=timeout_s or None, stdout=printed if json else None)
+        if json:
+            printed.seek(0)
+            text = printed.read().decode(errors="replace")
+            emit_json({"snapshot": str(path), "arguments": arguments, "stdout": text, "exit_code": status})
     if status:
         raise Exit(code=status)
 
