@@ -277,7 +277,7 @@ def grow_image(
 
 def _keep(places: Places, frozen: Frozen, profile: Profile) -> None:
     """The frozen program does what it should: its files get their names, its profile what was specialised."""
-    save_profile(places.profile, replace(profile, special=specials(frozen.evidence)))
+    save_profile(places.profile, profile.with_special(specials(frozen.evidence)))
     write_atomic(places.snapshot, frozen.snapshot)
     places.unchecked.replace(places.image)
 

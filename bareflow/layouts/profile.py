@@ -5,7 +5,7 @@ from __future__ import annotations
 from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
 
 PROFILE_MAGIC = 0x46504642
-PROFILE_VERSION = 2
+PROFILE_VERSION = 3
 DIGEST_BYTES = 16
 VALUE_OTHERS = 1
 VALUE_SITE = 2
@@ -38,6 +38,8 @@ PROFILE_TABLE = Enumeration(
         "cpus": (9, "profile_name: CPUs that it was taken on"),
         "strings": (10, "bytes: names in UTF-8, each ended by a zero; padded with zeros"),
         "special": (11, "profile_special; version 1 has none"),
+        "runs": (12, "profile_run: what may be seen further; versions 1 and 2 have none"),
+        "parts": (13, "bytes: the profile files of these runs, one behind the other"),
     },
 )
 
@@ -112,7 +114,8 @@ def _header(tables: int) -> Record:
 
 
 PROFILE_HEADER = _header(len(PROFILE_TABLE.members))
-PROFILE_HEADER_1 = _header(len(PROFILE_TABLE.members) - 1)  # of version 1
+PROFILE_HEADER_1 = _header(11)  # of version 1
+PROFILE_HEADER_2 = _header(12)  # of version 2
 
 PROFILE_FUNCTION = Record(
     "profile_function",
@@ -210,6 +213,16 @@ PROFILE_SPECIAL = Record(
     ),
 )
 
+PROFILE_RUN = Record(
+    "profile_run",
+    "One run of which another host may see more. What was seen of it is a profile file of its own, in the parts, and "
+    "not in the other tables: of a run that is in two profiles, what saw more of it counts.",
+    (
+        Field("run", "u64", "its identity, as in agent_started"),
+        Field("size", "u64", "bytes of its profile file, a multiple of 8"),
+    ),
+)
+
 PROFILE_NAME = Record("profile_name", "A name.", (Field("name", "u32", "offset in the strings"),))
 
 PROFILE = Layout(
@@ -218,7 +231,7 @@ PROFILE = Layout(
     doc="What was seen of a program while it ran. Profiles merge by adding counts; docs/profile.md tells how.",
     constants=(
         Constant("PROFILE_MAGIC", PROFILE_MAGIC, 'the bytes "BFPF"'),
-        Constant("PROFILE_VERSION", PROFILE_VERSION, "readers know 1, too, and refuse any other"),
+        Constant("PROFILE_VERSION", PROFILE_VERSION, "readers know 1 and 2, too, and refuse any other"),
         Constant("VALUE_OTHERS", VALUE_OTHERS, "flag of a profile_value"),
         Constant("VALUE_SITE", VALUE_SITE, "flag of a profile_value"),
     ),
@@ -237,5 +250,6 @@ PROFILE = Layout(
         PROFILE_EVENT,
         PROFILE_NAME,
         PROFILE_SPECIAL,
+        PROFILE_RUN,
     ),
 )

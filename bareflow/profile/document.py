@@ -7,7 +7,16 @@ from typing import Any
 
 from bareflow.errors import ProfileError
 from bareflow.layouts.profile import SPECIAL_KIND
-from bareflow.profile.values import TIERS, ArgumentValues, FunctionProfile, Profile, Special, TierTimes, TierUp
+from bareflow.profile.values import (
+    TIERS,
+    ArgumentValues,
+    FunctionProfile,
+    Profile,
+    Special,
+    TierTimes,
+    TierUp,
+    with_runs,
+)
 
 FORMAT = "bareflow-profile"
 VERSION = 1
@@ -27,7 +36,14 @@ def to_document(profile: Profile) -> dict[str, Any]:
         "stacks": [{"frames": list(s), "count": profile.stacks[s]} for s in sorted(profile.stacks)],
         "tier_ups": [vars(event) for event in sorted(profile.events)],
         **({"special": [vars(profile.special[key]) for key in sorted(profile.special)]} if profile.special else {}),
+        **(_runs(profile.settled, profile) if profile.settled else {}),
     }
+
+
+def _runs(settled: Profile, profile: Profile) -> dict[str, Any]:
+    """The parts of runs of which more may be seen, and all but these; what stands beside them is both together."""
+    runs = [{"run": identity, "profile": to_document(profile.runs[identity])} for identity in sorted(profile.runs)]
+    return {"settled": to_document(settled), "runs": runs}
 
 
 def _values(seen: ArgumentValues) -> dict[str, Any]:
@@ -88,6 +104,9 @@ def from_document(document: dict[str, Any]) -> Profile:
     """
     if document.get("format") != FORMAT or document.get("version") != VERSION:
         raise ValueError(f'it is no "{FORMAT}" of version {VERSION}')
+    if document.get("runs"):
+        parts = {_count(entry["run"]): from_document(entry["profile"]) for entry in document["runs"]}
+        return with_runs(from_document(document["settled"]), parts)
     functions = [_read_function(entry) for entry in document["functions"]]
     return Profile(
         {function.key: function for function in functions},

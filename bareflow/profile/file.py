@@ -17,8 +17,10 @@ from bareflow.layouts.profile import (
     PROFILE_FUNCTION,
     PROFILE_HEADER,
     PROFILE_HEADER_1,
+    PROFILE_HEADER_2,
     PROFILE_MAGIC,
     PROFILE_NAME,
+    PROFILE_RUN,
     PROFILE_SPECIAL,
     PROFILE_STACK,
     PROFILE_TABLE,
@@ -31,7 +33,7 @@ from bareflow.layouts.profile import (
 )
 from bareflow.layouts.record import Record
 from bareflow.layouts.snapshot import TIER
-from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile, Special, TierTimes, TierUp
+from bareflow.profile.values import ArgumentValues, FunctionProfile, Profile, Special, TierTimes, TierUp, with_runs
 from bareflow.toolchain import write_atomic
 
 _RECORDS: dict[str, Record] = {
@@ -46,8 +48,9 @@ _RECORDS: dict[str, Record] = {
     "builds": PROFILE_NAME,
     "cpus": PROFILE_NAME,
     "special": PROFILE_SPECIAL,
+    "runs": PROFILE_RUN,
 }
-_HEADERS = {1: PROFILE_HEADER_1, PROFILE_VERSION: PROFILE_HEADER}
+_HEADERS = {1: PROFILE_HEADER_1, 2: PROFILE_HEADER_2, PROFILE_VERSION: PROFILE_HEADER}
 _ALL_ONES = (1 << 64) - 1
 _CRC_AT = PROFILE_HEADER.offsets["crc32"]
 Row = dict[str, Any]
@@ -69,6 +72,9 @@ def encode_profile(profile: Profile) -> bytes:
         ProfileError: for a count that 64 bits do not hold.
     """
     tables = _Tables()
+    for identity in sorted(profile.runs):
+        tables.part(identity, encode_profile(profile.runs[identity]))
+    profile = profile.settled or profile
     for key in sorted(profile.functions):
         tables.function(profile.functions[key])
     for stack in sorted(profile.stacks):
@@ -94,7 +100,7 @@ class _Tables:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {table: [] for table in _RECORDS}
-        self._strings = bytearray()
+        self._bytes = {"strings": bytearray(), "parts": bytearray()}
         self._known: dict[str, int] = {}
 
     def add(self, table: str, **row: Any) -> None:
@@ -102,9 +108,13 @@ class _Tables:
 
     def name(self, name: str) -> int:
         if name not in self._known:
-            self._known[name] = len(self._strings)
-            self._strings += name.encode() + b"\0"
+            self._known[name] = len(self._bytes["strings"])
+            self._bytes["strings"] += name.encode() + b"\0"
         return self._known[name]
+
+    def part(self, identity: int, file: bytes) -> None:
+        self.add("runs", run=identity, size=len(file))
+        self._bytes["parts"] += file
 
     def function(self, function: FunctionProfile) -> None:
         for tier in sorted(function.times, key=TIER.__getitem__):
@@ -186,7 +196,7 @@ class _Tables:
                 part = b"".join(_RECORDS[table].encode(**row) for row in self._rows[table])
                 counts.append(len(self._rows[table]))
             else:
-                part = bytes(self._strings)
+                part = bytes(self._bytes[table])
                 counts.append(len(part))
             body += part + bytes(-len(part) % 8)
         header |= {"magic": PROFILE_MAGIC, "version": PROFILE_VERSION, "header_size": PROFILE_HEADER.size}
@@ -208,7 +218,7 @@ def decode_profile(data: bytes, where: str = "the profile") -> Profile:
     try:
         header = _checked_header(data)
         return _Reader(data, header).profile(header)
-    except (_Wrong, KeyError, IndexError, StopIteration, RuntimeError, ValueError, struct.error) as error:
+    except (_Wrong, ProfileError, KeyError, IndexError, StopIteration, RuntimeError, ValueError, struct.error) as error:
         reason = str(error) if isinstance(error, _Wrong) else "a table contradicts itself"
         raise ProfileError(
             f"{where} is not a profile: {reason}.", hint="Collect it again, or use a copy that is whole."
@@ -226,8 +236,7 @@ def _checked_header(data: bytes) -> Row:
     if header["magic"] != PROFILE_MAGIC:
         raise _Wrong("it does not begin with the magic number")
     if header["version"] not in _HEADERS:
-        known = " and ".join(str(version) for version in _HEADERS)
-        raise _Wrong(f"it has version {header['version']}, this BareFlow reads versions {known}")
+        raise _Wrong(f"it has version {header['version']}, this BareFlow reads versions 1 to {PROFILE_VERSION}")
     layout = _HEADERS[header["version"]]
     header = layout.decode(data.ljust(layout.size, b"\0"))
     if len(data) < layout.size or header["header_size"] != layout.size:
@@ -246,6 +255,7 @@ class _Reader:
     def __init__(self, data: bytes, header: Row) -> None:
         end = header["header_size"]
         self._tables: dict[str, list[Row]] = {table: [] for table in _RECORDS}
+        self._bytes = {"strings": b"", "parts": b""}
         for at, table in enumerate([*PROFILE_TABLE.members][: len(header["offsets"])]):
             size = _RECORDS[table].size if table in _RECORDS else 1
             offset, count = header["offsets"][at], header["counts"][at]
@@ -256,13 +266,13 @@ class _Reader:
             if table in _RECORDS:
                 self._tables[table] = [_RECORDS[table].decode(data, offset + n * size) for n in range(count)]
             else:
-                self._strings = data[offset : offset + count]
+                self._bytes[table] = data[offset : offset + count]
         if end != len(data):
             raise _Wrong("something follows its tables")
 
     def _name(self, offset: int) -> str:
-        end = self._strings.index(b"\0", offset)
-        return self._strings[offset:end].decode()
+        strings = self._bytes["strings"]
+        return strings[offset : strings.index(b"\0", offset)].decode()
 
     def profile(self, header: Row) -> Profile:
         rows = {table: iter(self._tables[table]) for table in _RECORDS}
@@ -279,9 +289,21 @@ class _Reader:
             header["tsc_hz"],
             {case.key: case for case in (self._special(row) for row in rows["special"])},
         )
-        if len(profile.functions) != len(functions) or any(True for left in rows.values() for _ in left):
+        profile = with_runs(profile, self._runs(rows["runs"]))
+        if len({function.key for function in functions}) != len(functions) or any(
+            True for left in rows.values() for _ in left
+        ):
             raise _Wrong("a table has entries that nothing refers to")
         return profile
+
+    def _runs(self, rows: Iterator[Row]) -> dict[int, Profile]:
+        parts, at = dict[int, Profile](), 0
+        for row in rows:
+            parts[row["run"]] = decode_profile(self._bytes["parts"][at : at + row["size"]])
+            at += row["size"]
+        if at != len(self._bytes["parts"]) or any(part.runs for part in parts.values()):
+            raise _Wrong("its runs and their parts do not fit each other")
+        return parts
 
     def _function(self, row: Row, rows: Mapping[str, Iterator[Row]]) -> FunctionProfile:
         times = [next(rows["times"]) for _ in range(row["times"])]

@@ -9,7 +9,8 @@ versions of a source merge without mixing; `fit` then picks what belongs to one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import zip_longest
@@ -263,27 +264,11 @@ class Profile:
 
     def merge(self, other: Profile) -> Profile:
         """Both together; of a run that both have seen, what the one that saw more of it has counted."""
-        runs = join(self.runs, other.runs, partial(Profile._combine, count=max))
-        return with_runs((self.settled or self)._combine(other.settled or other, int.__add__), runs)
-
-    def _combine(self, other: Profile, count: Count) -> Profile:
-        events = self.events + other.events
-        if count is not int.__add__:
-            events = tuple((Counter(self.events) | Counter(other.events)).elements())
-        return Profile(
-            join(self.functions, other.functions, partial(FunctionProfile.merge, count=count)),
-            join(self.stacks, other.stacks, count),
-            tuple(sorted(events)),
-            self.builds | other.builds,
-            self.cpus | other.cpus,
-            count(self.boots, other.boots),
-            count(self.dropped, other.dropped),
-            max(self.tsc_hz, other.tsc_hz),
-            join(self.special, other.special, max),
-        )
+        runs = join(self.runs, other.runs, partial(_both, count=max))
+        return with_runs(_both(self.settled or self, other.settled or other, int.__add__), runs)
 
     def of_run(self, identity: int) -> Profile:
-        """This profile as what was seen of one run, of which another host may see more; 0: no host can."""
+        """The same as what was seen of one run, of which another host may see more; 0: no host can."""
         return with_runs(Profile(), {identity: self}) if identity else self
 
     def whole(self) -> Profile:
@@ -305,18 +290,10 @@ class Profile:
         """What of this profile belongs to a program, given its functions' digests by name."""
         kept = {key: f for key, f in self.functions.items() if digests.get(f.name) == f.digest}
         lost = {name for name, _ in self.functions} - {name for name, _ in kept}
-        settled = (self.settled or self)._only(kept.keys(), lost)
-        runs = {identity: part._only(kept.keys(), lost) for identity, part in self.runs.items()}
+        settled = _only(self.settled or self, kept.keys(), lost)
+        runs = {identity: _only(part, kept.keys(), lost) for identity, part in self.runs.items()}
         gone = lost - digests.keys()
         return Fitted(with_runs(settled, runs), tuple(sorted(lost - gone)), tuple(sorted(gone)))
-
-    def _only(self, kept: Collection[tuple[str, str]], lost: Set[str]) -> Profile:
-        """What is said of some functions, and not of those whose names are lost."""
-        functions = {key: one for key, one in self.functions.items() if key in kept}
-        stacks = {stack: count for stack, count in self.stacks.items() if lost.isdisjoint(stack)}
-        events = tuple(event for event in self.events if event.function not in lost)
-        special = {key: one for key, one in self.special.items() if one.function not in lost}
-        return replace(self, functions=functions, stacks=stacks, events=events, special=special)
 
 
 @dataclass(frozen=True)
@@ -358,6 +335,32 @@ def join(one: Mapping[Key, Value], two: Mapping[Key, Value], both: Callable[[Val
     for key, value in two.items():
         joined[key] = both(joined[key], value) if key in joined else value
     return joined
+
+
+def _both(one: Profile, other: Profile, count: Count) -> Profile:
+    events = one.events + other.events
+    if count is not int.__add__:
+        events = tuple((Counter(one.events) | Counter(other.events)).elements())
+    return Profile(
+        join(one.functions, other.functions, partial(FunctionProfile.merge, count=count)),
+        join(one.stacks, other.stacks, count),
+        tuple(sorted(events)),
+        one.builds | other.builds,
+        one.cpus | other.cpus,
+        count(one.boots, other.boots),
+        count(one.dropped, other.dropped),
+        max(one.tsc_hz, other.tsc_hz),
+        join(one.special, other.special, max),
+    )
+
+
+def _only(profile: Profile, kept: Collection[tuple[str, str]], lost: AbstractSet[str]) -> Profile:
+    """What is said of some functions, and not of those whose names are lost."""
+    functions = {key: one for key, one in profile.functions.items() if key in kept}
+    stacks = {stack: count for stack, count in profile.stacks.items() if lost.isdisjoint(stack)}
+    events = tuple(event for event in profile.events if event.function not in lost)
+    special = {key: one for key, one in profile.special.items() if one.function not in lost}
+    return replace(profile, functions=functions, stacks=stacks, events=events, special=special)
 
 
 def _counts(one: tuple[int, ...], two: tuple[int, ...], count: Count) -> tuple[int, ...]:

@@ -132,7 +132,7 @@ def _key(program: Program, trials: TrialRun, specialise: bool, weights: bool) ->
     load = [trials.load.arguments, digest_of(trials.load.stdin.hex()), vars(trials.settings)]
     tools: Sequence[str] = (ZIG_VERSION, version("llvmlite"), target_by_name("native").cpu)
     program_key = [program.bitcode.digest, program.target.cpu, program.target.features]
-    seen = to_document(replace(program.profile, special={}))  # what came of freezing does not change it
+    seen = to_document(replace(program.profile.whole(), special={}))  # what came of freezing does not change it
     return digest_of([FORMAT, tools, program_key, seen, load, specialise, weights])
 
 

@@ -25,6 +25,7 @@ from bareflow.profile.values import (
     TierTimes,
     TierUp,
     merge_all,
+    with_runs,
 )
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -53,7 +54,7 @@ CASES = st.sampled_from(tuple(SPECIAL_KIND.members))
 SPECIAL = st.builds(
     Special, NAMES, CASES, st.sampled_from(["argument 0 is 7", "taps is 9"]), COUNTS, COUNTS, PARTS, PARTS
 )
-PROFILES = st.builds(
+SEEN = st.builds(
     Profile,
     st.lists(FUNCTIONS, max_size=3).map(lambda functions: {f.key: f for f in functions}),
     st.dictionaries(st.lists(NAMES, max_size=3).map(tuple), COUNTS, max_size=3),
@@ -65,19 +66,54 @@ PROFILES = st.builds(
     COUNTS,
     st.lists(SPECIAL, max_size=3).map(lambda cases: {case.key: case for case in cases}),
 )
+PROFILES = SEEN | st.builds(with_runs, SEEN, st.dictionaries(st.sampled_from([1, 7, 2**64 - 1]), SEEN, max_size=2))
 
 
 @given(PROFILES, PROFILES)
+@settings(max_examples=40)
 def test_merging_is_commutative(one: Profile, two: Profile):
     assert one.merge(two) == two.merge(one)
 
 
 @given(PROFILES, PROFILES, PROFILES)
+@settings(max_examples=40)
 def test_merging_is_associative(one: Profile, two: Profile, three: Profile):
     assert one.merge(two).merge(three) == one.merge(two.merge(three)) == merge_all(three, one, two)
 
 
+@given(SEEN, SEEN, PROFILES)
+@settings(max_examples=40)
+def test_a_run_that_is_merged_again_changes_nothing(first: Profile, second: Profile, others: Profile):
+    once = merge_all(others, first.of_run(7), second.of_run(7))
+    assert once.merge(first.of_run(7)) == second.of_run(7).merge(once) == once
+
+
+def test_a_run_that_two_hosts_have_served_counts_once():
+    def served(calls: int, tier: str, values: ArgumentValues) -> Profile:
+        function = FunctionProfile("f", calls=calls, tier=tier, branches={0: (calls, 1)}, values={0: values})
+        return Profile({function.key: function}, {("f",): calls}, boots=1, dropped=2)
+
+    before = served(100, "O3", ArgumentValues({1: 100}))
+    first = served(5, "O1", ArgumentValues({1: 3, 2: 2}))
+    second = served(9, "O2", ArgumentValues({1: 8}, 1))
+    both = before.merge(first.of_run(7)).merge(second.of_run(7))
+    seen = both.named("f")
+    assert (seen.calls, seen.tier, seen.branches, both.boots, both.dropped) == (109, "O3", {0: (109, 2)}, 2, 4)
+    assert seen.values[0] == ArgumentValues({1: 108}, 1)
+    assert both.stacks == {("f",): 109}
+    assert both.merge(first.of_run(8)).named("f").calls == 114
+    assert both.whole().merge(second.of_run(7)).named("f").calls == 118
+
+
+def test_what_does_not_fit_a_program_leaves_its_runs_too():
+    fitted = example().merge(example().of_run(7)).fit({"sum_to_n": "11" * 16}).profile
+    assert {f.name: f.calls for f in fitted.functions.values()} == {"sum_to_n": 6}
+    assert fitted.merge(example().fit({"sum_to_n": "11" * 16}).profile.of_run(7)) == fitted
+    assert fitted.stacks == {}
+
+
 @given(PROFILES)
+@settings(max_examples=40)
 def test_an_empty_profile_changes_nothing(profile: Profile):
     assert merge_all(profile) == profile.merge(Profile()) == profile
 
@@ -267,10 +303,21 @@ def test_profiles_written_by_the_first_version_stay_readable():
     assert to_json(load_profile(document)) == document.read_text()
 
 
-def test_profiles_written_by_the_second_version_stay_readable_and_writable():
-    binary = GOLDEN / "profile-v2.bin"
-    assert load_profile(binary) == replace(example(), special=SPECIALISED)
+def test_profiles_written_by_the_second_version_stay_readable():
+    assert load_profile(GOLDEN / "profile-v2.bin") == replace(example(), special=SPECIALISED)
+
+
+def test_profiles_written_by_the_third_version_stay_readable_and_writable():
+    binary = GOLDEN / "profile-v3.bin"
+    assert load_profile(binary) == replace(example(), special=SPECIALISED).merge(example().of_run(7))
     assert encode_profile(load_profile(binary)) == binary.read_bytes()
+
+
+def test_parts_of_a_profile_file_that_are_no_profiles_are_refused():
+    whole = example().of_run(7)
+    nested = with_runs(Profile(), {8: whole})
+    with pytest.raises(ProfileError, match="do not fit each other"):
+        decode_profile(encode_profile(nested))
 
 
 def test_a_changed_function_loses_its_special_cases():

@@ -6,8 +6,8 @@
 
 /* the bytes "BFPF" */
 #define PROFILE_MAGIC 0x46504642
-/* readers know 1, too, and refuse any other */
-#define PROFILE_VERSION 2
+/* readers know 1 and 2, too, and refuse any other */
+#define PROFILE_VERSION 3
 /* flag of a profile_value */
 #define VALUE_OTHERS 1
 /* flag of a profile_value */
@@ -31,6 +31,8 @@
 #define PROFILE_TABLE_CPUS 9 /* profile_name: CPUs that it was taken on */
 #define PROFILE_TABLE_STRINGS 10 /* bytes: names in UTF-8, each ended by a zero; padded with zeros */
 #define PROFILE_TABLE_SPECIAL 11 /* profile_special; version 1 has none */
+#define PROFILE_TABLE_RUNS 12 /* profile_run: what may be seen further; versions 1 and 2 have none */
+#define PROFILE_TABLE_PARTS 13 /* bytes: the profile files of these runs, one behind the other */
 
 /* What became of a tier-up. */
 #define EVENT_PUBLISHED 1 /* calls go to the new code */
@@ -68,8 +70,8 @@
 #define PROFILE_HEADER_DROPPED_OFFSET 32
 #define PROFILE_HEADER_TSC_HZ_OFFSET 40
 #define PROFILE_HEADER_OFFSETS_OFFSET 48
-#define PROFILE_HEADER_COUNTS_OFFSET 96
-#define PROFILE_HEADER_SIZEOF 144
+#define PROFILE_HEADER_COUNTS_OFFSET 104
+#define PROFILE_HEADER_SIZEOF 160
 
 /* One function with one body. The ranges lie one behind the other without gaps. */
 #define PROFILE_FUNCTION_NAME_OFFSET 0
@@ -145,6 +147,11 @@
 #define PROFILE_SPECIAL_MISS_OFFSET 36
 #define PROFILE_SPECIAL_SIZEOF 40
 
+/* One run of which another host may see more. What was seen of it is a profile file of its own, in the parts, and not in the other tables: of a run that is in two profiles, what saw more of it counts. */
+#define PROFILE_RUN_RUN_OFFSET 0
+#define PROFILE_RUN_SIZE_OFFSET 8
+#define PROFILE_RUN_SIZEOF 16
+
 #if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
 #include <stddef.h>
 #include <stdint.h>
@@ -186,8 +193,8 @@ struct profile_header {
     uint64_t boots; /* runs merged into it */
     uint64_t dropped; /* records that guests dropped */
     uint64_t tsc_hz; /* TSC ticks in a second, of the fastest machine; 0: unknown */
-    uint32_t offsets[12]; /* by PROFILE_TABLE: where it begins */
-    uint32_t counts[12]; /* by PROFILE_TABLE: its entries; of strings the bytes */
+    uint32_t offsets[14]; /* by PROFILE_TABLE: where it begins */
+    uint32_t counts[14]; /* by PROFILE_TABLE: its entries; of strings the bytes */
 };
 _Static_assert(offsetof(struct profile_header, magic) == PROFILE_HEADER_MAGIC_OFFSET, "magic");
 _Static_assert(offsetof(struct profile_header, version) == PROFILE_HEADER_VERSION_OFFSET, "version");
@@ -330,6 +337,14 @@ _Static_assert(offsetof(struct profile_special, total) == PROFILE_SPECIAL_TOTAL_
 _Static_assert(offsetof(struct profile_special, gain) == PROFILE_SPECIAL_GAIN_OFFSET, "gain");
 _Static_assert(offsetof(struct profile_special, miss) == PROFILE_SPECIAL_MISS_OFFSET, "miss");
 _Static_assert(sizeof(struct profile_special) == PROFILE_SPECIAL_SIZEOF, "profile_special");
+
+struct profile_run {
+    uint64_t run; /* its identity, as in agent_started */
+    uint64_t size; /* bytes of its profile file, a multiple of 8 */
+};
+_Static_assert(offsetof(struct profile_run, run) == PROFILE_RUN_RUN_OFFSET, "run");
+_Static_assert(offsetof(struct profile_run, size) == PROFILE_RUN_SIZE_OFFSET, "size");
+_Static_assert(sizeof(struct profile_run) == PROFILE_RUN_SIZEOF, "profile_run");
 
 #endif
 
