@@ -135,13 +135,19 @@ def outputs(root: Path) -> dict[Path, str]:
     return files
 
 
-def main() -> None:
-    """Rewrite the generated files of this checkout."""
-    for path, text in outputs(Path(__file__).resolve().parents[2]).items():
+def rewrite(root: Path) -> list[Path]:
+    """Rewrite the generated files of a checkout; those that differed are returned."""
+    stale = {path: text for path, text in outputs(root).items() if not path.exists() or path.read_text() != text}
+    for path, text in stale.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            print(f"wrote {path}")
+        path.write_text(text)
+    return list(stale)
+
+
+def main() -> None:
+    """Rewrite this checkout's."""
+    for path in rewrite(Path(__file__).resolve().parents[2]):
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

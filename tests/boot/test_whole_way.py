@@ -68,6 +68,8 @@ def test_a_snapshot_does_the_same_in_a_linux_process(hello_folder):
     native = subprocess.run(["./hello", "x"], cwd=hello_folder, input=b"", capture_output=True, check=False)
     ours = run("run-native", "hello.img", "--args", "x", cwd=hello_folder)
     assert (ours.stdout, ours.returncode) == (native.stdout, native.returncode)
+    told = document(run("run-native", "hello.img", "--args", "x", "--json", cwd=hello_folder))
+    assert (told["stdout"].encode(), told["exit_code"]) == (native.stdout, native.returncode)
 
 
 def test_classic_is_right_and_keeps_its_size(tmp_path):
