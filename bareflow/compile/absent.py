@@ -32,15 +32,14 @@ def absent_functions(bitcode: Bitcode, target: Target, pool: CompilePool) -> tup
     unknown = sorted(set(bitcode.undefined) - libc_symbols())
     if not unknown:
         return ()
-    needed = _undefined(compile_object(bitcode, tier="O1", target=target, keep=("main",), pool=pool).data)
-    return tuple(name for name in unknown if name not in needed)
+    optimised = _symbols(compile_object(bitcode, tier="O1", target=target, keep=("main",), pool=pool).data)
+    return tuple(name for name in unknown if name not in optimised)
 
 
-def _undefined(elf: bytes) -> set[str]:
+def _symbols(elf: bytes) -> set[str]:
+    """What an object still needs, and what it defines: assembly outside of functions may be where a function is."""
     table = ELFFile(io.BytesIO(elf)).get_section_by_name(".symtab")
-    if not isinstance(table, SymbolTableSection):
-        return set()
-    return {symbol.name for symbol in table.iter_symbols() if symbol["st_shndx"] == "SHN_UNDEF"}
+    return {symbol.name for symbol in table.iter_symbols()} if isinstance(table, SymbolTableSection) else set()
 
 
 def stubs(names: Iterable[str]) -> str:

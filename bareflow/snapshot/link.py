@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,9 @@ FLAGS = (
 _UNDEFINED = re.compile(r"error: undefined(?: hidden)? symbol: (\S+)((?:\n>>> .*)*)")
 _REFERENCE = re.compile(r":\(([^()]+)\)")
 _MAX_NAMED = 5
+_AFTER_CONSTANTS = "    .init_array :"  # in snapshot.ld
+_PLACED = (".rodata", ".eh_frame", ".note", ".llvm", ".comment", ".text", ".data", ".bss")  # by snapshot.ld
+_WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # SHF_…
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _run_linker(objects: Sequence[ObjectCode], name: str, order: Sequence[str], 
         for file, each in zip(files, objects, strict=True):
             file.write_bytes(each.data)
         script, listing, out = folder / "snapshot.ld", folder / "order", folder / "program.elf"
-        script.write_text(link_script(with_headers))
+        script.write_text(with_own_sections(link_script(with_headers), [each.data for each in objects]))
         listing.write_text("".join(f"{function}\n" for function in order))
         command = zig("ld.lld", *FLAGS, "-T", script, "--symbol-ordering-file", listing, "-o", out)
         command += map(str, (libc.start, *files, "--start-group", *libc.archives, "--end-group"))
@@ -128,6 +131,30 @@ def link_script(with_headers: bool) -> str:
     defines = ["-DBAREFLOW_LINKER_SCRIPT", *(["-DWITH_HEADERS"] if with_headers else [])]
     command = clang("-E", "-P", "-x", "c", *defines, "-I", root / "include", root / "snapshot.ld")
     return run(command, what="reading snapshot.ld").stdout
+
+
+def with_own_sections(script: str, objects: Iterable[bytes]) -> str:
+    """A link script that also places the read-only sections that a program gave names of its own.
+
+    The linker puts a section that its script does not name behind the last one of its kind: the unwind tables,
+    which are not loaded. Code and writable data find a loaded place.
+
+    Args:
+        script: from `link_script`.
+        objects: ELF relocatables.
+    """
+    lines = [f'    "{name}" : {{ *("{name}") }} :rodata\n' for name in sorted(_own_sections(objects))]
+    return script.replace(_AFTER_CONSTANTS, "".join([*lines, _AFTER_CONSTANTS]))
+
+
+def _own_sections(objects: Iterable[bytes]) -> set[str]:
+    read_only: set[str] = set()
+    others: set[str] = set()
+    for data in objects:
+        for section in ELFFile(io.BytesIO(data)).iter_sections():
+            if section["sh_flags"] & _ALLOC and not section.name.startswith(_PLACED):
+                (others if section["sh_flags"] & (_WRITE | _EXECUTE) else read_only).add(section.name)
+    return read_only - others
 
 
 def _needs_headers(data: bytes) -> bool:

@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
 from bareflow.errors import LinkError
-from bareflow.snapshot.link import FLAGS, explain, link_script
+from bareflow.snapshot.link import FLAGS, explain, link_script, with_own_sections
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
 
 COMPILE_FLAGS = ("-std=gnu11", "-O2", "-fno-pie", "-fno-stack-protector", "-Wall", "-Wextra", "-Wshadow", "-Werror")
@@ -54,7 +54,7 @@ def link_executable(
         for file, data in zip(files, objects, strict=True):
             file.write_bytes(data)
         script, listing = folder / "snapshot.ld", folder / "order"
-        script.write_text(link_script(True))
+        script.write_text(with_own_sections(link_script(True), objects))
         listing.write_text("".join(f"{function}\n" for function in order))
         extra = [runtime_object(runtime), "--wrap=main"] if runtime else []
         command = zig("ld.lld", *FLAGS, "-T", script, "--symbol-ordering-file", listing, "-o", out)

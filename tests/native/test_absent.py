@@ -49,3 +49,13 @@ def test_a_function_that_the_optimised_program_calls_too_is_still_missing(tmp_pa
     with pytest.raises(LinkError) as refused:
         prepare([source], pool, cpu="x86-64-v2")
     assert "nobody" in refused.value.message + refused.value.detail
+
+
+def test_a_function_that_assembly_defines_is_not_missing(tmp_path, pool):
+    source = tmp_path / "assembly.c"
+    source.write_text(
+        '__asm__(".globl thrice\\nthrice: leal (%rdi,%rdi,2), %eax\\nret");\nint thrice(int);\n'
+        "int main(int argc, char **argv) { (void)argv; return thrice(argc + 1); }\n"
+    )
+    program = prepare([source], pool, cpu="x86-64-v2", policy=Policy(thresholds=(10, 20, 30)))
+    assert asyncio.run(grow_native(program, (), timeout_s=60)).exit_status == 6

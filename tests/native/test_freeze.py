@@ -28,6 +28,8 @@ TOUR = r"""
 
 int listed __attribute__((section("registry"))) = 7; /* nobody names it, but a linker's symbols reach it */
 extern int __start_registry[], __stop_registry[];
+static const int fixed[2] __attribute__((section("constants"), used)) = {8, 9};
+extern const int __start_constants[], __stop_constants[];
 static _Thread_local volatile int mine = 5;
 static jmp_buf back;
 static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
@@ -52,6 +54,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < argc; i++)
         printf("argv[%d] = %s\n", i, argv[i]);
     printf("%d listed: %d\n", (int)(__stop_registry - __start_registry), *__start_registry);
+    printf("%d constants: %d\n", (int)(__stop_constants - __start_constants), __start_constants[1]);
     printf("HOME_OF_TEST=%s\n", getenv("HOME_OF_TEST"));
     qsort(numbers, 4, sizeof *numbers, compare);
     printf("%d %d %d %d, %d, %.17g %a\n", numbers[0], numbers[1], numbers[2], numbers[3], total(3, 1, 2, 3),
