@@ -21,7 +21,7 @@ from bareflow.layouts.verdict import GUEST_VERDICT
 from bareflow.layouts.wire import FINAL_RECORD, FRAME_TYPE, WIRE_HELLO
 from bareflow.names import ProgramNames, names_of_build
 from bareflow.profile.decoder import ProfileDecoder
-from bareflow.profile.store import load_profile, save_profile
+from bareflow.profile.store import load_to_add, save_profile
 from bareflow.profile.values import UNKNOWN_DIGEST, Profile, merge_all
 from bareflow.wire.line import ENDED, FINAL, HELLO, LastWord, Line, new_link, opener
 from bareflow.wire.link import Message
@@ -129,7 +129,7 @@ class Collector:
 
 def _profile_of(session: _Session) -> Profile:
     profile = session.decoder.profile()
-    return replace(profile, dropped=profile.dropped + session.dropped)
+    return replace(profile, dropped=profile.dropped + session.dropped).of_run(session.decoder.run)
 
 
 @dataclass(frozen=True)
@@ -363,7 +363,7 @@ def store(path: Path, profile: Profile) -> tuple[Path, Profile, str]:
 def _load_fitting(path: Path, profile: Profile) -> tuple[Profile | None, str]:
     """What a file holds of the same program; otherwise None, and one sentence why."""
     try:
-        before = load_profile(path)
+        before = load_to_add(path)
     except ProfileError as error:
         return None, error.message
     if same_program(before, profile):

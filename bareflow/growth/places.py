@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bareflow.errors import ImageError, ProfileError
-from bareflow.profile.store import load_profile, save_profile
+from bareflow.profile.store import load_to_add, save_profile
 from bareflow.profile.values import Profile
 from bareflow.toolchain import write_atomic
 
@@ -41,7 +41,7 @@ class Places:
         if not self.profile.exists():
             return Profile()
         try:
-            return load_profile(self.profile)
+            return load_to_add(self.profile)
         except ProfileError as problem:
             hint = "Grow with --fresh, which forgets it, or put back a copy that is whole."
             raise ProfileError(problem.message, hint, problem.detail) from None

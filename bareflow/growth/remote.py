@@ -199,7 +199,7 @@ class Remote:
     async def _again(self, run: GrowthRun, hello: Message, watch: Watch | None) -> GrowthRun:
         """The machine has booted once more: what the boot before has counted is kept."""
         await run.session.finish()
-        self._earlier = self._earlier.merge(run.session.profile())
+        self._earlier = self._earlier.merge(run.profile(ours=False))
         self.say("the machine has booted again")
         if _build_of(hello) != run.program.base.build_id.hex():
             raise self._unfinished(run, f"The machine at {self.where} has booted another program.")
@@ -240,7 +240,7 @@ class Remote:
         if not self.text.carried and not self._heard.marked:
             raise self._unfinished(run, f"Nothing of what {name} printed came over the line.")
         output = self.text.stdout if self.text.carried else self._heard.text().stdout
-        result = await run.result(self._final["status"] & 0xFF, output)
+        result = await run.result(self._final["status"] & 0xFF, output, ours=False)
         return replace(result, profile=self._earlier.merge(result.profile))
 
     def _reason(self, run: GrowthRun) -> str:
@@ -250,7 +250,7 @@ class Remote:
         return ends.get(self._why, "the line ended")
 
     def _unfinished(self, run: GrowthRun, message: str, detail: str = "") -> UnfinishedError:
-        profile = self._earlier.merge(run.session.profile())
+        profile = self._earlier.merge(run.profile(ours=False))
         return UnfinishedError(
             message, "What was counted is kept: `./inv freeze` freezes with it, uncompared.", detail, profile=profile
         )

@@ -11,6 +11,7 @@ from bareflow.growth.growing import Growing
 from bareflow.growth.program import Program
 from bareflow.growth.result import GrownFunction, GrowthResult, TierFacts, Watch
 from bareflow.growth.session import GrowthSession
+from bareflow.profile.values import Profile
 from bareflow.wire.line import Line, new_link
 from bareflow.wire.link import Message
 from bareflow.wire.stream import Opener
@@ -89,27 +90,37 @@ class GrowthRun:
             if self.session.collect():
                 await self.session.round_done.wait()
 
+    def profile(self, *, ours: bool = True) -> Profile:
+        """Everything that was seen of the run.
+
+        Args:
+            ours: nobody else can serve the run; otherwise what another host sees of it takes the place of this.
+        """
+        profile = self.session.profile()
+        profile = replace(profile, dropped=profile.dropped + self.line.link.peer_dropped)
+        return profile if ours else profile.of_run(self.session.decoder.run)
+
     async def cut(self) -> None:
         """The run was ended from outside: stop compiling, and say what was seen of it."""
         await self.session.finish()
-        self.watch.cut(self.session.profile())
+        self.watch.cut(self.profile())
 
     def stop_clock(self) -> None:
         """The program has ended."""
         self._total_ms = (time.monotonic() - self._began) * 1000
 
-    async def result(self, exit_status: int, output: bytes) -> GrowthResult:
+    async def result(self, exit_status: int, output: bytes, *, ours: bool = True) -> GrowthResult:
         """Stop compiling and sum up.
 
         Args:
             exit_status: the program's.
             output: its standard output.
+            ours: as of `profile`.
         """
         if self._total_ms is None:
             self.stop_clock()
         session, program = self.session, self.program
         await session.finish()
-        profile = session.profile()
         return GrowthResult(
             exit_status=exit_status,
             output=output,
@@ -123,7 +134,7 @@ class GrowthRun:
             agent=session.collected,
             tsc_hz=session.tsc_hz,
             complete=session.ended,
-            profile=replace(profile, dropped=profile.dropped + self.line.link.peer_dropped),
+            profile=self.profile(ours=ours),
             earned=session.earned(),
             tried=tuple(session.rotation.done.values()),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bareflow.layouts.record import Constant, Enumeration, Field, Layout, Record
 
 MAGIC = 0x47464C42
-VERSION = 1
+VERSION = 2
 MAX_CODE = 960
 BACK_EDGES = 10
 COLLECT_ALL, COLLECT_HOT = 1, 2
@@ -135,6 +135,7 @@ AGENT_STARTED = Record(
             "u64",
             "bytes at the cache's start that published code lies in: a later host leaves them alone",
         ),
+        Field("run", "u64", "names this run, by chance; the same for every host; version 1 has none"),
     ),
 )
 

@@ -83,6 +83,7 @@ class ProfileDecoder:
         self._places: Counter[int] = Counter()
         self._events: list[TierUp] = []
         self._started: tuple[int, int] | None = None  # (TSC, nanoseconds)
+        self.run = 0  # the guest's name for its run; 0: not known
         self.tsc_hz = 0
         self.dropped = 0
         self._handlers: Mapping[int, Callable[[bytes], None]] = {
@@ -128,7 +129,8 @@ class ProfileDecoder:
         return self._heard.setdefault(index, _Heard())
 
     def _agent_started(self, payload: bytes) -> None:
-        record = AGENT_STARTED.decode(payload)
+        record = AGENT_STARTED.decode(payload.ljust(AGENT_STARTED.size, b"\0"))  # older ones name no run
+        self.run = record["run"]
         self._started = (record["tsc"], record["ns"])
 
     def _counts(self, payload: bytes) -> None:

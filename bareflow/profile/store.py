@@ -10,6 +10,8 @@ from bareflow.profile.file import decode_profile, write_profile
 from bareflow.profile.values import Profile
 from bareflow.toolchain import write_atomic
 
+RUNS_KEPT = 8  # parts of runs in a file: each takes as much room as the rest
+
 
 def load_profile(path: Path) -> Profile:
     """Read a profile file, binary or JSON.
@@ -29,6 +31,16 @@ def load_profile(path: Path) -> Profile:
         return from_json(data.decode(), str(path))
     except UnicodeDecodeError as error:
         raise ProfileError(f"{path} is not a profile in JSON: it is not UTF-8.") from error
+
+
+def load_to_add(path: Path) -> Profile:
+    """Read a profile that more is to be added to; of more than RUNS_KEPT runs no later part is waited for.
+
+    Raises:
+        ProfileError: see `load_profile`.
+    """
+    profile = load_profile(path)
+    return profile if len(profile.runs) <= RUNS_KEPT else profile.whole()
 
 
 def save_profile(path: Path, profile: Profile) -> None:

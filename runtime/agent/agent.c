@@ -30,7 +30,8 @@ static uint64_t window_start, window_end; /* code memory that is writable now; e
 static uint64_t places[PLACES];
 static uint32_t places_in, places_out;
 static uint64_t ticks, ticks_missed, places_dropped;
-static uint32_t greeted;                             /* the host incarnation that knows us */
+static uint32_t greeted; /* the host incarnation that knows us */
+static uint64_t run;     /* names this run for whoever merges what was seen of it */
 static uint32_t collecting, collect_at, collect_all; /* a round of counts under way */
 static uint32_t telling;                             /* the host incarnation that wants the console's text */
 static uint64_t text_at;                             /* from where on */
@@ -85,11 +86,15 @@ static void greet(void) {
         .ns = bf_clock_ns(),
         .timing_overhead = bf_agent.overhead,
         .arena_used = arena_used,
+        .run = run,
     };
     cpuid_words(record.cpuid);
     copy(record.build_id, bf_program.build_id, sizeof record.build_id);
-    if (bf_wire_send(&wire, GROWTH_STARTED, &record, sizeof record) == 0)
-        greeted = wire.peer;
+    if (bf_wire_send(&wire, GROWTH_STARTED, &record, sizeof record) < 0)
+        return;
+    for (uint32_t i = 0; greeted && i < bf_program.functions; i++)
+        bf_stats[i].sent_calls = 0; /* what another host was told this one has not heard */
+    greeted = wire.peer;
 }
 
 /* ---- code ---- */
@@ -420,6 +425,7 @@ __attribute__((constructor(101))) static void start(void) {
     bf_agent.stack_low = here - (64 << 20);
     bf_agent.ticking = 1; /* the slow path is not to poll before there is a port */
     bf_calibrate_timing();
+    run = bf_run_identity();
     if (bf_port_open(__environ) < 0)
         return;
     arena_size = bf_program.arena_size;

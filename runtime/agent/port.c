@@ -110,6 +110,12 @@ uint64_t bf_clock_us(void) {
     return ns ? ns / 1000 : bf_tsc() >> 11; /* as if at 2 GHz: it only times resends */
 }
 
+uint64_t bf_run_identity(void) {
+    uint64_t random = 0;
+    SYS3(SYS_GETRANDOM, &random, sizeof random, SYS_GRND_NONBLOCK);
+    return (random ^ bf_tsc()) | 1;
+}
+
 static void handler(int number, void *info, void *context) {
     (void)number;
     (void)info;

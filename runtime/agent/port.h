@@ -21,6 +21,8 @@ size_t bf_port_text(void *bytes, size_t n, uint64_t offset);
 /* Bytes of standard input, from `offset` on. */
 void bf_port_type(const void *bytes, size_t n, uint64_t offset);
 
+/* A number that no other run has, but for chance; never 0. */
+uint64_t bf_run_identity(void);
 uint64_t bf_clock_ns(void); /* monotonic; 0: there is no clock */
 uint64_t bf_clock_us(void); /* the same, or guessed from the TSC; never 0 */
 

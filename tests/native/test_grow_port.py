@@ -160,17 +160,29 @@ def test_a_console_of_its_own_carries_what_the_program_prints(built, tmp_path, m
     check(facts, one)
 
 
-def test_what_was_counted_is_kept_when_the_host_is_stopped(built, tmp_path, machine):
-    async def scenario():
-        async with machine(go=False) as one, grow(built, tmp_path, one.wire) as serving:
-            await serving.until("step: ")
-            serving.process.terminate()
-            return await serving.document(), one.process.returncode
+def test_what_was_counted_is_kept_when_the_host_is_stopped_and_counts_once_when_another_comes(built, tmp_path, machine):
+    profile = tmp_path / "out" / "steps.profile"
 
-    facts, guest = run(scenario())
-    assert (facts["status"], guest) == (2, None)  # the guest goes on
-    assert "it was stopped here" in facts["error"]
-    assert load_profile(tmp_path / "out" / "steps.profile").named("step").all_calls > 0
+    async def scenario():
+        async with machine(go=False) as one:
+            async with grow(built, tmp_path, one.wire) as serving:
+                await serving.until("step: ")
+                serving.process.terminate()
+                stopped, guest = await serving.document(), one.process.returncode
+            kept = load_profile(profile)
+            async with grow(built, tmp_path, one.wire) as second:
+                await second.until("session")
+                (one.folder / "go").touch()
+                return stopped, guest, kept, await second.document(), one
+
+    stopped, guest, kept, facts, one = run(scenario())
+    assert (stopped["status"], guest) == (2, None)  # the guest goes on
+    assert "it was stopped here" in stopped["error"]
+    check(facts, one)
+    whole = load_profile(profile)
+    assert (kept.boots, whole.boots, kept.runs.keys()) == (1, 1, whole.runs.keys())
+    assert whole.named("step").all_calls == next(iter(whole.runs.values())).named("step").all_calls
+    assert whole.named("step").all_calls > kept.named("step").all_calls > 0
 
 
 def test_a_machine_that_runs_something_else_is_named(tmp_path, machine):

@@ -7,7 +7,7 @@
 /* "BLFG" */
 #define GROWTH_MAGIC 0x47464c42
 /* of the tables and messages */
-#define GROWTH_VERSION 1
+#define GROWTH_VERSION 2
 /* entries in tables by tier */
 #define GROWTH_TIERS 6
 /* added to a function's index by its entry for calls to itself */
@@ -101,7 +101,8 @@
 #define AGENT_STARTED_CPUID_OFFSET 48
 #define AGENT_STARTED_BUILD_ID_OFFSET 80
 #define AGENT_STARTED_ARENA_USED_OFFSET 96
-#define AGENT_STARTED_SIZEOF 104
+#define AGENT_STARTED_RUN_OFFSET 104
+#define AGENT_STARTED_SIZEOF 112
 
 /* A function crossed its threshold. Sent once a tier, unless asked for again. */
 #define HOT_RECORD_FUNCTION_OFFSET 0
@@ -289,6 +290,7 @@ struct agent_started {
     uint32_t cpuid[8]; /* the words of layouts.snapshot CPUID_WORD in order */
     uint8_t build_id[16]; /* of the base */
     uint64_t arena_used; /* bytes at the cache's start that published code lies in: a later host leaves them alone */
+    uint64_t run; /* names this run, by chance; the same for every host; version 1 has none */
 };
 _Static_assert(offsetof(struct agent_started, version) == AGENT_STARTED_VERSION_OFFSET, "version");
 _Static_assert(offsetof(struct agent_started, functions) == AGENT_STARTED_FUNCTIONS_OFFSET, "functions");
@@ -300,6 +302,7 @@ _Static_assert(offsetof(struct agent_started, timing_overhead) == AGENT_STARTED_
 _Static_assert(offsetof(struct agent_started, cpuid) == AGENT_STARTED_CPUID_OFFSET, "cpuid");
 _Static_assert(offsetof(struct agent_started, build_id) == AGENT_STARTED_BUILD_ID_OFFSET, "build_id");
 _Static_assert(offsetof(struct agent_started, arena_used) == AGENT_STARTED_ARENA_USED_OFFSET, "arena_used");
+_Static_assert(offsetof(struct agent_started, run) == AGENT_STARTED_RUN_OFFSET, "run");
 _Static_assert(sizeof(struct agent_started) == AGENT_STARTED_SIZEOF, "agent_started");
 
 struct hot_record {
