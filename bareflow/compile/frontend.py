@@ -166,9 +166,15 @@ def _collect_folder(folder: Path) -> list[_Source]:
     if not chosen:
         raise UsageError(f"The folder {folder} holds no C, .ll or .bc file.", "Name the folder that has the sources.")
     holders = sorted({file.parent.relative_to(folder).as_posix() for file in files if file.suffix in HEADERS})
-    include = ["-I", "."] + [part for name in holders if Path(name).name in ("include", "inc") for part in ("-I", name)]
+    include = ["-I", "."] + [part for name in _include_folders(holders) for part in ("-I", name)]
     include += [part for name in holders for part in ("-iquote", name)]
     return [_Source(file, folder, tuple(include)) for file in chosen]
+
+
+def _include_folders(holders: Iterable[str]) -> list[str]:
+    """Folders that are there to be searched: called so, with headers in them or, as `<name/x.h>`, further down."""
+    above = {folder for name in holders for folder in (Path(name), *Path(name).parents)}
+    return sorted(folder.as_posix() for folder in above if folder.name in ("include", "inc"))
 
 
 def _compile_one(source: _Source, flags: tuple[str, ...]) -> bytes:
