@@ -166,7 +166,7 @@ class Heat:
     """How much of a program's work is where.
 
     Args:
-        weights: lines of IR that ran, by function.
+        weights: lines of IR that ran, by function; what the profile does not know is not there.
         calls: how often a function called another: (caller, callee) → calls.
     """
 
@@ -185,7 +185,7 @@ class Heat:
 
     @property
     def never(self) -> tuple[str, ...]:
-        """Functions that never ran, in the module's order."""
+        """Functions that are known never to have run, in the module's order."""
         return tuple(name for name, weight in self.weights.items() if not weight)
 
 
@@ -196,9 +196,9 @@ def heat(text: str, profile: Profile, digests: Mapping[str, str]) -> Heat:
     functions = find_functions(text.splitlines())
     for name, function in functions.items():
         known = profile_of(profile, name, digests)
-        weight[name] = 0
         if known is None:
             continue
+        weight[name] = 0
         for block, count in zip(function.blocks, block_counts(function, known), strict=True):
             weight[name] += count * (block.terminator.first - block.first + 1)
             for callee in block.calls if count else ():

@@ -19,7 +19,6 @@ from functools import cached_property
 
 from bareflow.compile.irtext import (
     ATTRIBUTES,
-    BLOCK_ADDRESS,
     METADATA,
     TYPE_NAME,
     Function,
@@ -31,6 +30,7 @@ from bareflow.compile.irtext import (
     replace_symbols,
     symbols_in,
 )
+from bareflow.compile.labels import block_addresses
 
 LOCAL_SUFFIX = ".local"
 BODY_SUFFIX = ".body"
@@ -124,8 +124,7 @@ class Split:
         function = self.module.functions[quoted(symbol)]
         inlined = self._reachable(self.functions[symbol]) if tier in INLINE_TIERS else []
         own = quoted(symbol + (BODY_SUFFIX if tier == "O3" else SELF_SUFFIX))
-        body = redirect_calls(function.body, function.name, own)
-        bodies = [function.define(quoted(symbol + BODY_SUFFIX), "dso_local", body)]
+        bodies = [self._body(symbol, own)]
         for one in inlined:
             other = self.module.functions[quoted(one)]
             bodies.append(other.define(other.name, "available_externally dso_local", other.body))
@@ -137,11 +136,17 @@ class Split:
         bodies: list[str] = []
         lines: dict[str, None] = {}
         for symbol in symbols:
-            function = self.module.functions[quoted(symbol)]
-            body = redirect_calls(function.body, function.name, quoted(symbol + SELF_SUFFIX))
-            bodies.append(function.define(quoted(symbol + BODY_SUFFIX), "dso_local", body))
-            lines |= dict.fromkeys(self._globals_for(function.name, bodies[-1:], fold=False))
+            bodies.append(self._body(symbol, quoted(symbol + SELF_SUFFIX)))
+            lines |= dict.fromkeys(self._globals_for(quoted(symbol), bodies[-1:], fold=False))
         return self._assemble(list(lines), bodies)
+
+    def _body(self, symbol: str, own: str) -> str:
+        """A function's definition as its body; its direct calls of itself go to `own`."""
+        function = self.module.functions[quoted(symbol)]
+        body, name = redirect_calls(function.body, function.name, own), quoted(symbol + BODY_SUFFIX)
+        if function.name in self.owned:
+            body = [_with_blocks_of(name, function.name, line) for line in body]
+        return function.define(name, "dso_local", body)
 
     def whole_text(self) -> str:
         """IR of one module with every function that can leave, under its stub's name: for the interpreter."""
@@ -192,7 +197,7 @@ class Split:
             seen.add(name)
             text = _body_global(one, owned=name in own, fold=fold)
             if name in own:
-                text = text.replace(f"blockaddress({owner},", f"blockaddress({quoted(bare(owner) + BODY_SUFFIX)},")
+                text = _with_blocks_of(quoted(bare(owner) + BODY_SUFFIX), owner, text)
             lines.append(text)
             waiting += symbols_in(text)
         return sorted(lines)
@@ -284,6 +289,11 @@ def redirect_calls(body: list[str], name: str, target: str) -> list[str]:
     ]
 
 
+def _with_blocks_of(name: str, before: str, text: str) -> str:
+    """A line that means blocks of the function `name` where it meant those of `before`."""
+    return text.replace(f"blockaddress({before},", f"blockaddress({name},")
+
+
 def split_module(text: str) -> Split:
     """Cut a module, as LLVM prints it, into base and bodies.
 
@@ -295,7 +305,7 @@ def split_module(text: str) -> Split:
         module.globals.pop(name, None)
     originals = _rename_locals(module)
     _see_through_aliases(module)
-    owned, kept = _block_addresses(module)
+    owned, kept = block_addresses(module, LOCAL_SUFFIX)
     for name, alias in module.aliases.items():
         if " ifunc " in f" {alias}":
             kept.update((symbol, f"it resolves {bare(name)}") for symbol in symbols_in(alias))
@@ -388,33 +398,6 @@ def _see_through_aliases(module: ModuleText) -> None:
 def _local_name(symbol: str) -> str:
     name = bare(symbol)
     return (f"anonymous.{name}" if name.isdigit() else name) + LOCAL_SUFFIX
-
-
-def _block_addresses(module: ModuleText) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Who holds addresses of blocks: constants that one function owns, and functions that cannot leave."""
-    owned: dict[str, list[str]] = {}
-    kept: dict[str, str] = {}
-    for one in module.globals.values():
-        targets = set(BLOCK_ADDRESS.findall(one.initializer))
-        if not targets:
-            continue
-        users = {name for name, function in module.functions.items() if any(one.name in line for line in function.body)}
-        others = any(one.name in symbols_in(other.initializer) for other in module.globals.values())
-        if len(targets) == 1 and users <= targets and not others and one.kind == "constant":
-            owned.setdefault(targets.pop(), []).append(one.name)
-        else:
-            kept.update(
-                (target, f"{bare(one.name).removesuffix(LOCAL_SUFFIX)} holds addresses of its blocks")
-                for target in targets
-            )
-    for name, function in module.functions.items():
-        for target in {target for line in function.body for target in BLOCK_ADDRESS.findall(line)}:
-            if target == name:
-                owned.setdefault(name, [])
-                kept[name] = "it takes addresses of its own blocks outside a constant"
-            else:
-                kept[target] = f"{bare(name).removesuffix(LOCAL_SUFFIX)} holds addresses of its blocks"
-    return owned, kept
 
 
 class _Digests:

@@ -35,7 +35,10 @@ def test_a_file_that_does_not_compile_shows_clangs_message(write):
 
 
 def test_a_folder_is_taken_with_sub_folders_and_their_headers(write, tmp_path):
-    write("app/main.c", '#include "deep.h"\n#include <api.h>\n#include <part/more.h>\nint main(void) { return deep() + API + MORE; }\n')
+    main = (
+        '#include "deep.h"\n#include <api.h>\n#include <part/more.h>\nint main(void) { return deep() + API + MORE; }\n'
+    )
+    write("app/main.c", main)
     write("app/lib/deep.c", '#include "deep.h"\nint deep(void) { return 3; }\n')
     write("app/lib/deep.h", "int deep(void);\n")
     write("app/include/api.h", "#define API 4\n")

@@ -107,10 +107,15 @@ def test_blocks_run_as_often_as_the_edges_into_them():
 
 
 def test_heat_follows_calls_and_names_what_never_ran():
-    found = heat(LOOP, profile(count(), FunctionProfile("helper", calls=10)), {})
+    found = heat(LOOP, profile(count(), FunctionProfile("helper", calls=10), FunctionProfile("never")), {})
     assert found.calls == {("count", "helper"): 10}
     assert found.hottest() == ("count", "helper")
     assert found.never == ("never",)
+
+
+def test_what_a_profile_does_not_know_is_not_taken_for_cold():
+    found = heat(LOOP, profile(count(), FunctionProfile("helper", calls=10)), {})
+    assert found.never == ()
 
 
 def test_callees_are_placed_behind_their_most_frequent_caller():
