@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from invoke import Exit
 
-from bareflow.cli.task import task
+from bareflow.cli.task import emit_json, task
 from bareflow.errors import UsageError
 
 NATIVE_TOOLS = {"cc": "gcc", "mcopy": "mtools", "fsck.fat": "dosfstools", "qemu-system-x86_64": "qemu-system-x86"}
@@ -25,6 +26,19 @@ def _checkout() -> Path:
 
 def _run(command: list[str], root: Path) -> int:
     return subprocess.run(command, cwd=root, check=False).returncode
+
+
+def _checked(command: list[str], root: Path, *, keep: bool) -> dict[str, Any]:
+    """Run a command; what it says goes to the terminal, or is kept."""
+    done = subprocess.run(
+        command,
+        cwd=root,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE if keep else None,
+        stderr=subprocess.STDOUT if keep else None,
+    )
+    return {"ok": done.returncode == 0, "output": done.stdout}
 
 
 def lint_commands(root: Path) -> list[list[str]]:
@@ -45,22 +59,34 @@ def lint_commands(root: Path) -> list[list[str]]:
 
 
 @task(
-    help={"only": "a pytest expression (-k)", "folder": "unit, native, boot or hardware; all but hardware unless given"}
+    help={
+        "folder": "unit, native, boot, hardware, or a file in one; all but hardware unless given",
+        "only": "a pytest expression",
+        "durations": "show this many of the slowest",
+        "verbose": "name each test",
+        "jobs": "processes at once; 2 where there are two processors, 1 with --only, --verbose or a file",
+    }
 )
-def test(_context: Any, only: str = "", folder: str = "", verbose: bool = False) -> None:
+def test(
+    _context: Any, folder: str = "", only: str = "", durations: int = 0, jobs: int = 0, verbose: bool = False
+) -> None:
     """Run the tests: unit, native (C on this host), boot (QEMU)."""
+    from bareflow.cli.lanes import run_lanes
     from bareflow.toolchain import ensure_program
 
     root = _checkout()
+    if min(durations, jobs) < 0:
+        raise UsageError("--durations and --jobs must not be below 0.")
     for program, package in NATIVE_TOOLS.items():
         ensure_program(program, package)
-    folders = [f"tests/{folder}"] if folder else ["tests/unit", "tests/native", "tests/boot"]
-    if not all((root / name).is_dir() for name in folders):
-        raise UsageError(f"there is no folder {folders[0]}.", "Use unit, native, boot or hardware.")
-    command = [sys.executable, "-m", "pytest", *folders]
-    command += ["-k", only] if only else []
-    command += ["-v"] if verbose else []
-    status = _run(command, root)
+    places = [f"tests/{folder.removeprefix('tests/')}"] if folder else ["tests/unit", "tests/native", "tests/boot"]
+    if not all((root / name).exists() for name in places):
+        raise UsageError(f"there is no {places[0]}.", "Use unit, native, boot, hardware, or a file in one.")
+    words = places + (["-k", only] if only else []) + ["-v"] * verbose
+    words += [f"--durations={durations}"] if durations else []
+    few = only or verbose or (root / places[0]).is_file()
+    count = jobs or (1 if few else min(2, len(os.sched_getaffinity(0))))
+    status = run_lanes(words, root, count) if count > 1 else _run([sys.executable, "-m", "pytest", *words], root)
     if status:
         raise Exit(code=status)
 
@@ -83,25 +109,32 @@ def fuzz(_context: Any, name: str = "", runs: int = 10_000_000, seed: int = 1, m
 
 
 @task(help={})
-def lint(_context: Any) -> None:
+def lint(_context: Any, json: bool = False) -> None:
     """Check style and types: ruff, mypy strict, clang-format."""
     root = _checkout()
-    failed = [command[2] for command in lint_commands(root) if _run(command, root)]
-    if failed:
+    checks = [{"command": command[:4], **_checked(command, root, keep=json)} for command in lint_commands(root)]
+    ok = all(check["ok"] for check in checks)
+    if json:
+        emit_json({"ok": ok, "checks": checks})
+    if not ok:
         raise Exit(code=1)
 
 
 @task(help={"check": "only say what is stale"})
-def generate(_context: Any, check: bool = False) -> None:
+def generate(_context: Any, check: bool = False, json: bool = False) -> None:
     """Rewrite the C headers and format pages made from bareflow/layouts."""
-    from bareflow.layouts.gen_c import main, outputs
+    from bareflow.layouts.gen_c import outputs, rewrite
 
     root = _checkout()
-    stale = [path for path, text in outputs(root).items() if not path.exists() or path.read_text() != text]
-    if not check:
-        main()
-    elif stale:
-        sys.stderr.write("".join(f"stale: {path}\n" for path in stale))
+    if check:
+        stale = [path for path, text in outputs(root).items() if not path.exists() or path.read_text() != text]
+    else:
+        stale = rewrite(root)
+    if json:
+        emit_json({"stale" if check else "wrote": [str(path) for path in stale]})
+    else:
+        sys.stderr.write("".join(f"{'stale' if check else 'wrote'}: {path}\n" for path in stale))
+    if check and stale:
         raise Exit(code=1)
 
 

@@ -22,6 +22,7 @@ POSITIONALS = {
     "run-native": ("snapshot",),
     "profile": ("action", "file"),
     "fuzz": ("name",),
+    "test": ("folder",),
 }
 # Options that take a value, which may begin with a dash: `--args "--prompt x"`.
 VERBATIM = ("--args",)
@@ -76,7 +77,7 @@ def valued_options(collection: Collection, argv: list[str]) -> set[str]:
     found: set[str] = set()
     for argument in task.get_arguments():
         if argument.takes_value:
-            found |= {f"--{name.replace('_', '-')}" for name in argument.names}
+            found |= {f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}" for name in argument.names}
     return found
 
 

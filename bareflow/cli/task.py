@@ -17,6 +17,7 @@ from rich.console import Console
 from bareflow.errors import BareFlowError, UsageError
 
 HELP_JSON = "one JSON document on stdout and nothing else there"
+SHORT = {"verbose": "v", "only": "k"}
 HELP_VERBOSE = "show every compiler, linker and QEMU command"
 
 
@@ -37,14 +38,15 @@ class NumberArgument(Argument):  # type: ignore[misc]
 
 
 class BareflowTask(Task):  # type: ignore[misc]
-    """An Invoke task whose `--verbose` is also `-v`, and whose numbers name themselves when they are none."""
+    """An Invoke task whose options have `SHORT` names too, and whose numbers name themselves if they are none."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> Any:
         """List the arguments as Invoke's parser wants them."""
         arguments = super().get_arguments(ignore_unknown_help)
         for argument in arguments:
-            if argument.name == "verbose" and "v" not in argument.names:
-                argument.names = (*argument.names, "v")
+            short = SHORT.get(argument.name)
+            if short and short not in argument.names:
+                argument.names = (*argument.names, short)
             if argument.kind in (int, float):
                 argument.__class__ = NumberArgument
         return arguments

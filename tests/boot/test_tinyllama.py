@@ -70,6 +70,7 @@ def terminal(images):
     """A chat on a terminal of its own: its process, and the terminal's other end."""
     pid, end = pty.fork()
     if not pid:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job inherits it ignored
         words = ("boot-qemu", "--image", str(images["q8_0"]), "--chat", "--accel", "tcg")
         os.execve(sys.executable, [sys.executable, "-m", "bareflow", *words], ENVIRONMENT)  # noqa: S606  no shell
     yield pid, end

@@ -204,18 +204,37 @@ static void calls(void) {
     printf("wrong: %d\n", wrong);
 }
 
+static volatile int handled;
+
+static void on_end_of_wait(int number, siginfo_t *info, void *context) {
+    (void)number, (void)info, (void)context;
+    handled++;
+}
+
+/* Ticks until `wait_ended`: one that comes before the call does not leave it waiting for ever. */
+static void begin_ticks(void) {
+    const struct itimerval times = {{0, 5000}, {0, 5000}};
+    handled = 0;
+    handle(SIGALRM, on_end_of_wait, 0, 0);
+    setitimer(ITIMER_REAL, &times, NULL);
+}
+
+static void wait_ended(const char *call, int result) {
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    const int interrupted = errno == EINTR;
+    setitimer(ITIMER_REAL, &never, NULL);
+    printf("%s: %d %d, handled %d\n", call, result, interrupted, handled > 0);
+}
+
 /* Calls that wait end when a handler has run. */
 static void waits(void) {
-    const struct itimerval once = {{0, 0}, {0, 5000}};
     struct timespec time = {1000, 0};
     sigset_t set, old;
-    handle(SIGALRM, on_second, 0, 0);
-    setitimer(ITIMER_REAL, &once, NULL);
-    printf("pause: %d", pause());
-    printf(" %d\n", errno == EINTR);
-    setitimer(ITIMER_REAL, &once, NULL);
-    printf("nanosleep: %d", nanosleep(&time, &time));
-    printf(" %d, left %d\n", errno == EINTR, (int)time.tv_sec);
+    begin_ticks();
+    wait_ended("pause", pause());
+    begin_ticks();
+    wait_ended("nanosleep", nanosleep(&time, &time));
+    printf("left: %d\n", (int)time.tv_sec);
     handle(SIGUSR2, on_second, 0, 0);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
