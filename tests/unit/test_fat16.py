@@ -230,7 +230,7 @@ FILE_NAMES = st.text(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.dictionaries(FILE_NAMES, st.binary(max_size=1200), max_size=6))
 def test_any_files_survive(files):
     folded = {names.fold(name): (name, data) for name, data in files.items()}

@@ -18,7 +18,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(PIECES)
 def test_what_goes_in_comes_out(pieces):
     data = b"".join(pieces)

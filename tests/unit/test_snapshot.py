@@ -91,7 +91,7 @@ def test_a_name_that_is_no_text_survives():
     cycles=st.floats(min_value=0, allow_infinity=False),
     calls=st.integers(0, 2**64 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_written_is_read(names: list[str], cycles: float, calls: int):
     functions = tuple(Function(name, "O3", 0x401000, 4, calls, cycles) for name in names)
     contents = changed(functions=functions)
@@ -184,7 +184,7 @@ def test_version_1_refuses_every_shorter_or_longer_file():
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_behind_a_version_1_head_are_read_exactly_or_refused(tail: bytes):
     data = struct.pack("<II", 0x534E4150, 1) + tail
     try:
