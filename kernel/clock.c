@@ -123,9 +123,9 @@ int64_t sys_time(int64_t *out) {
     return seconds;
 }
 
-/* Whether a handler of the program's own has something to do: the agent's ticks leave a sleep alone. */
+/* Whether a handler of the program's own has something to do. */
 static bool interrupted(void) {
-#if defined(CONFIG_SIGNALS) && !defined(CONFIG_GROW)
+#ifdef CONFIG_SIGNALS
     timer_watch();
     return signal_due();
 #else

@@ -10,6 +10,8 @@
 #define VECTOR_WIRE 0x41
 #define VECTOR_SPURIOUS 0xff
 
+#define SIGTICK 63 /* the agent's ticks; runtime/agent/sys.h SYS_SIGTICK */
+
 #ifndef __ASSEMBLER__
 #include "kernel.h"
 
@@ -22,7 +24,7 @@
 void signal_raise(unsigned number);                       /* to be delivered when the workload goes on */
 bool signal_fault(struct frame *frame, uint64_t address); /* an exception; false: nobody handles it */
 void signal_leave(struct frame *frame);                   /* before every return to the workload */
-bool signal_due(void);                                    /* one waits that is neither masked nor ignored */
+bool signal_due(void);                                    /* one waits that ends a call of the workload's */
 
 /* timer.c */
 bool timer_armed(void);                   /* interrupts are wanted while the workload runs */

@@ -198,6 +198,12 @@ struct sigaction {
     uint64_t handler, flags, restorer, mask;
 };
 
+struct siginfo {
+    int32_t number, errno_value, code, pad;
+    uint64_t more[14];
+};
+_Static_assert(sizeof(struct siginfo) == 128, "siginfo");
+
 struct pollfd {
     int32_t fd;
     int16_t events, revents;

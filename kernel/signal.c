@@ -24,6 +24,7 @@
 #define XSAVE_HEADER 64
 #define MXCSR_OFFSET 24
 #define MXCSR_MASK 0xffffu
+#define NS 1000000000ull
 
 struct stack {
     uint64_t base;
@@ -180,8 +181,9 @@ static bool harmless(unsigned number) {
     return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
 }
 
-bool signal_due(void) {
-    for (uint64_t ready; (ready = pending & ~mask) != 0;) {
+/* Whether one waits that is neither masked nor ignored, of some. */
+static bool due(uint64_t of) {
+    for (uint64_t ready; (ready = pending & ~mask & of) != 0;) {
         const unsigned number = (unsigned)__builtin_ctzll(ready) + 1;
         const uint64_t handler = actions[number].handler;
         if (handler != SIG_IGN && (handler != SIG_DFL || !harmless(number)))
@@ -192,8 +194,17 @@ bool signal_due(void) {
     return false;
 }
 
+/* The agent's signals wait until the workload runs again. */
+bool signal_due(void) {
+#ifdef CONFIG_GROW
+    return due(~(bit(SIGTICK) | bit(SIGIO)));
+#else
+    return due(~0ull);
+#endif
+}
+
 void signal_leave(struct frame *frame) {
-    while (signal_due()) {
+    while (due(~0ull)) {
         const unsigned number = (unsigned)__builtin_ctzll(pending & ~mask) + 1;
         pending &= ~bit(number);
         if (actions[number].handler == SIG_DFL)
@@ -283,14 +294,50 @@ int64_t sys_rt_sigpending(uint64_t *out) {
 }
 
 /* Nothing interrupts a call, so the timers are watched. */
+static void watch(bool for_ever) {
+    if (for_ever && !timer_armed())
+        panic("deadlock: it waits for a signal, and nothing sends one");
+    timer_watch();
+    pause();
+}
+
 int64_t sys_pause(void) {
     console_flush();
-    for (; !signal_due(); pause()) {
-        if (!timer_armed())
-            panic("deadlock: it waits for a signal, and nothing sends one");
-        timer_watch();
-    }
+    while (!signal_due())
+        watch(true);
     return -EINTR;
+}
+
+/* Takes a signal that waits, without its handler; of several the lowest. */
+static int64_t take(uint64_t ready, struct siginfo *out) {
+    const unsigned number = (unsigned)__builtin_ctzll(ready) + 1;
+    if (out)
+        *out = (struct siginfo){.number = (int32_t)number, .code = codes[number]};
+    pending &= ~bit(number);
+    timer_signal_taken(number);
+    return number;
+}
+
+int64_t sys_rt_sigtimedwait(const uint64_t *wanted, struct siginfo *out, const struct timespec *timeout) {
+    const uint64_t set = *wanted;
+    uint64_t end = ~0ull;
+    if (timeout) {
+        const struct timespec given = *timeout;
+        if (given.seconds < 0 || (uint64_t)given.nanoseconds >= NS)
+            return -EINVAL;
+        if ((uint64_t)given.seconds < end / NS / 2)
+            end = clock_ns() + (uint64_t)given.seconds * NS + (uint64_t)given.nanoseconds;
+    }
+    console_flush();
+    timer_watch();
+    while (!(pending & set)) {
+        if (signal_due())
+            return -EINTR;
+        if (clock_ns() >= end)
+            return -EAGAIN;
+        watch(!timeout);
+    }
+    return take(pending & set, out);
 }
 
 int64_t sys_rt_sigsuspend(const uint64_t *wanted) {

@@ -199,6 +199,7 @@ calls:
 #ifdef CONFIG_SIGNALS
     CALL 15,  rt_sigreturn
     CALL 127, rt_sigpending, 1
+    CALL 128, rt_sigtimedwait, 7
     CALL 130, rt_sigsuspend, 1
     CALL 34,  pause
     CALL 36,  getitimer, 2

@@ -38,7 +38,6 @@ enum {
 #else
 #define TIMERS 3
 #endif
-#define SIGTICK 63
 #define NS 1000000000ull
 #define CALIBRATION (1u << 22) /* TSC ticks */
 

@@ -7,6 +7,7 @@
 
 #define PAGE 4096ull
 #define ARENA_LIMIT 0x80000000ull /* 32-bit absolute addresses reach below it */
+#define SYSCALL_INSTRUCTION 0x050f
 
 static int port = -1;
 static int is_socket;
@@ -116,10 +117,20 @@ uint64_t bf_run_identity(void) {
     return (random ^ bf_tsc()) | 1;
 }
 
+/* Linux ends a sleep for any handler, SA_RESTART or not. It still knows then how much of it is left, until
+ * the handler returns: so the tick sleeps the rest itself, with EINTR from a signal of the workload's own
+ * alone. */
+static void sleep_on(uint64_t rip, int64_t *rax) {
+    if (linux_timer && *rax == SYS_EINTR && *(const uint16_t *)(rip - 2) == SYSCALL_INSTRUCTION)
+        *rax = SYS3(SYS_RESTART_SYSCALL, 0, 0, 0);
+}
+
 static void handler(int number, void *info, void *context) {
     (void)number;
     (void)info;
-    on_tick(*(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP));
+    uint64_t rip = *(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP);
+    on_tick(rip);
+    sleep_on(rip, (int64_t *)((uint8_t *)context + SYS_UCONTEXT_RAX));
 }
 
 /* A device says by SIGIO when something has come: then a tick need not wait for its time. */

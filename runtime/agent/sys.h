@@ -52,7 +52,8 @@
 #define SYS_ITIMER_TICK 3                          /* our kernel's timer for SYS_SIGTICK; Linux has none */
 #define SYS_CLOCK_MONOTONIC 1
 #define SYS_SA_FLAGS 0x1c000000 /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
-#define SYS_UCONTEXT_RIP 168    /* offset of uc_mcontext.gregs[REG_RIP] */
+#define SYS_UCONTEXT_RAX 144    /* offset of uc_mcontext.gregs[REG_RAX] */
+#define SYS_UCONTEXT_RIP 168    /* of REG_RIP */
 
 struct sys_sigaction {
     void (*handler)(int, void *, void *);

@@ -20,6 +20,7 @@ from bareflow.toolchain import data_root
 EAGER = Policy(thresholds=(10, 20, 30), interpreter_threshold=5)
 LIMIT_S = 100.0
 LOOP = data_root() / "tests" / "native" / "growth" / "loop.c"
+SLEEPS = LOOP.with_name("sleeps.c")
 ENDS = data_root() / "tests" / "guests" / "growth" / "ends.c"
 CLASSIC = b"fibonacci = 832040\nsum_to_n = 500000500000\nmultiply = 121932631112635269\nmatrix_multiply = 8561387605\n"
 
@@ -64,6 +65,13 @@ def test_a_function_of_few_cycles_rises_to_o3(grow):
     result = grow(load_recipe("classic"), "20000000", "cycles", "sum_to_n")
     assert result.growth.output.startswith(b"sum_to_n = 500000500000 cycles ")
     assert (tiers_of(result, "sum_to_n")[0], tiers_of(result, "sum_to_n")[-1]) == ("O0", "O3")
+
+
+def test_a_call_that_waits_is_ended_by_the_programs_own_signals_alone(grow):
+    result = grow(recipe_for_workload(SLEEPS), "pause", policy=EAGER)
+    naps, sleep, pause = result.growth.output.decode().splitlines()
+    assert naps.endswith("ended early: 0")
+    assert (sleep, pause) == ("sleep: -1 1, left 999, alarms 1", "pause: -1 1, alarms 2")
 
 
 def test_the_kernels_frames_pass_through_the_agents(grow):

@@ -96,6 +96,11 @@ def test_a_program_with_a_timer_of_its_own_rises_all_the_same(pool, loop, tmp_pa
     assert {one.name: one.tier for one in result.functions}["step"] == "O3"
 
 
+def test_a_sleep_ends_by_itself_or_by_a_signal_of_the_programs_own(pool, reference):
+    sleeps = SOURCES / "sleeps.c"
+    assert grow(pool, sleeps).output == reference(sleeps)
+
+
 def test_every_call_is_counted_across_tiers(pool, loop):
     result = grow(pool, loop, "3000000")
     assert {one.name: one.calls for one in result.functions} == {"step": 3000000, "main": 1}

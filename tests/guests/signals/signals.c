@@ -246,6 +246,29 @@ static void waits(void) {
     printf(" %d, blocked again: %d\n", errno == EINTR, sigismember(&old, SIGUSR2));
 }
 
+/* Signals that are blocked are taken without their handlers. */
+static void takes(void) {
+    const struct itimerval once = {{0, 0}, {0, 5000}};
+    const struct timespec none = {0, 0}, some = {0, 5000000};
+    siginfo_t info;
+    sigset_t set;
+    int number = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    printf("sigtimedwait: %d", sigtimedwait(&set, &info, &none));
+    printf(" %d", errno == EAGAIN);
+    printf(" %d", sigtimedwait(&set, &info, &some));
+    printf(" %d\n", errno == EAGAIN);
+    setitimer(ITIMER_REAL, &once, NULL);
+    raise(SIGUSR1);
+    printf("sigwaitinfo: %d", sigwaitinfo(&set, &info));
+    printf(" %d\n", info.si_signo);
+    printf("sigwait: %d", sigwait(&set, &number));
+    printf(" %d\n", number == SIGALRM);
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1 && !strcmp(argv[1], "abort"))
@@ -260,5 +283,6 @@ int main(int argc, char **argv) {
     faults();
     calls();
     waits();
+    takes();
     return 3;
 }
