@@ -17,6 +17,8 @@ TOKEN = re.compile(r'@(?:"[^"]*"|[-\w$.]+)|"[^"]*"')
 METADATA = re.compile(r"!(\d+)\b")
 ATTRIBUTES = re.compile(r"#(\d+)\b")
 TYPE_NAME = re.compile(r'%(?:"[^"]*"|[-\w$.]+)')
+_PLAIN = re.compile(r"[-a-zA-Z._][-\w.]*", re.ASCII)  # what LLVM prints without quotes
+_ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2})")
 BLOCK_ADDRESS = re.compile(r'blockaddress\((@(?:"[^"]*"|[-\w$.]+)),')
 _DEBUG = re.compile(r",? !dbg !\d+")
 _PREDECESSORS = re.compile(r"\s+; preds = .*$")
@@ -104,12 +106,24 @@ def replace_symbols(text: str, replace: Callable[[str], str]) -> str:
 
 def bare(symbol: str) -> str:
     """A symbol as the object file spells it: without sigil and quotes."""
-    return symbol[1:].strip('"')
+    name = symbol[1:].strip('"')
+    if "\\" not in name:
+        return name
+    return _ESCAPE.sub(lambda one: bytes.fromhex(one[1].decode()), name.encode("utf-8", "surrogateescape")).decode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def quoted(name: str) -> str:
-    """The sigil and the name, quoted where LLVM needs it."""
-    return f"@{name}" if re.fullmatch(r"[-a-zA-Z$._][-\w$.]*", name) else f'@"{name}"'
+    """The sigil and the name, quoted and escaped as LLVM prints it."""
+    if _PLAIN.fullmatch(name):
+        return f"@{name}"
+    letters = (chr(byte) if _shown(byte) else f"\\{byte:02X}" for byte in name.encode("utf-8", "surrogateescape"))
+    return f'@"{"".join(letters)}"'
+
+
+def _shown(byte: int) -> bool:
+    return 0x20 <= byte < 0x7F and byte not in b'\\"'
 
 
 def balanced(text: str, start: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bareflow.compile.irtext import parse_module, symbols_in
+from bareflow.compile.irtext import bare, parse_module, quoted, symbols_in
 from bareflow.compile.split import split_module
 from bareflow.errors import CompileError
 
@@ -213,6 +213,14 @@ def test_aliases_become_second_names_of_stubs(split):
 
 def test_names_that_assembly_speaks_of_are_left_alone(split):
     assert "define dso_local i32 @seen_by_assembly.body()" in split.body_text("seen_by_assembly", "O0")
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [("@plain.1", "plain.1"), ('@"a$b"', "a$b"), (r'@"\C3\BCber"', "über"), (r'@"q\22\5C"', 'q"\\'), ('@"1st"', "1st")],
+)
+def test_names_are_written_as_llvm_prints_them(printed, name):
+    assert (bare(printed), quoted(name)) == (name, printed)
 
 
 def test_strings_are_stepped_over():
