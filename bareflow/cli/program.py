@@ -104,7 +104,9 @@ class BareflowProgram(Program):  # type: ignore[misc]
         try:
             super().execute()
         except KeyboardInterrupt:
-            raise Exit(code=130) from None
+            if "--json" in self.argv:
+                emit_json({"error": "stopped.", "hint": "", "exit_status": 130})
+            raise Exit("bareflow: stopped.", code=130) from None
 
     def _checked(self, parse: Any, *arguments: Any) -> None:
         try:
@@ -129,8 +131,19 @@ class BareflowProgram(Program):  # type: ignore[misc]
             self.print_columns(rows)
 
 
+def end_as_by_ctrl_c(_number: int, _frame: object) -> None:
+    """Handle a signal that asks the program to end: what runs is ended, and what was counted is kept."""
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
+    else:  # a shell's background jobs ignore it
+        raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the tasks named on the command line."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, end_as_by_ctrl_c)
     try:
         version = metadata.version("bareflow")
     except metadata.PackageNotFoundError:
