@@ -8,6 +8,7 @@
 #define PAGE 4096ull
 #define ARENA_LIMIT 0x80000000ull /* 32-bit absolute addresses reach below it */
 #define SYSCALL_INSTRUCTION 0x050f
+#define LINUX_STACK (8ull << 20) /* as much as a workload has: see sleep_on */
 
 static int port = -1;
 static int is_socket;
@@ -119,7 +120,7 @@ uint64_t bf_run_identity(void) {
 
 /* Linux ends a sleep for any handler, SA_RESTART or not. It still knows then how much of it is left, until
  * the handler returns: so the tick sleeps the rest itself, with EINTR from a signal of the workload's own
- * alone. */
+ * alone, whose handler then runs on the tick's stack. */
 static void sleep_on(uint64_t rip, int64_t *rax) {
     if (linux_timer && *rax == SYS_EINTR && *(const uint16_t *)(rip - 2) == SYSCALL_INSTRUCTION)
         *rax = SYS3(SYS_RESTART_SYSCALL, 0, 0, 0);
@@ -141,11 +142,15 @@ static void announce(void) {
     SYS3(SYS_FCNTL, port, SYS_F_SETFL, SYS_O_RDWR | SYS_O_NONBLOCK | SYS_O_ASYNC);
 }
 
+static int64_t use_stack(void *base, uint64_t size) {
+    struct sys_stack stack = {base, 0, size};
+    return SYS3(SYS_SIGALTSTACK, &stack, 0, 0);
+}
+
 int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
     on_tick = tick;
-    struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
     struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, SYS_TICK_SIGNALS};
-    if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0 ||
+    if (use_stack(signal_stack, sizeof signal_stack) < 0 ||
         sys_call(SYS_RT_SIGACTION, SYS_SIGTICK, (uint64_t)&action, 0, 8, 0, 0) < 0)
         return -1;
     if (sys_call(SYS_RT_SIGACTION, SYS_SIGIO, (uint64_t)&action, 0, 8, 0, 0) == 0)
@@ -162,6 +167,10 @@ int bf_timer_start(uint32_t first, uint32_t us) {
         if (SYS3(SYS_TIMER_CREATE, SYS_CLOCK_MONOTONIC, &event, &timer) < 0)
             return -1;
         linux_timer = 1;
+        int64_t room = sys_call(SYS_MMAP, 0, LINUX_STACK, SYS_PROT_READ | SYS_PROT_WRITE,
+                                SYS_MAP_PRIVATE_ANONYMOUS | SYS_MAP_NORESERVE, (uint64_t)-1, 0);
+        if (room > 0)
+            use_stack((void *)room, LINUX_STACK);
     }
     times[1] *= 1000;
     times[3] *= 1000;
