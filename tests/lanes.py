@@ -56,7 +56,7 @@ class Lane:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the modules that this process takes; as pytest's own loop, which would run all."""
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
-            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+            raise session.Interrupted("tests cannot be collected")
         self.selected = len(session.items)
         self.pytest_sessionfinish()  # should this process die, this much is known
         left = self._mine(session.items)
