@@ -77,23 +77,35 @@ class Worker:
         Raises:
             WorkerFailure: the process died, or the deadline passed; it is gone then.
         """
-        self.begin(message, blobs)
-        return self.finish(time.monotonic() + deadline_s, deadline_s)
+        until = time.monotonic() + deadline_s
+        self.begin(message, blobs, until, deadline_s)
+        return self.finish(until, deadline_s)
 
-    def begin(self, message: worker.Message, blobs: list[bytes]) -> int:
-        """Send one request; returns the descriptor on which its reply will come.
+    def begin(self, message: worker.Message, blobs: list[bytes], until: float, deadline_s: float) -> int:
+        """Send one request, until a time of the monotonic clock; returns the descriptor on which its reply will come.
 
         Raises:
-            WorkerFailure: the process has died; it is gone then.
+            WorkerFailure: the process has died, or the deadline passed; it is gone then.
         """
         child = self._child or self._start()
         assert child.stdin
         assert child.stdout
         try:
-            worker.send(child.stdin, message, blobs)  # type: ignore[arg-type]
+            left, handle = memoryview(worker.encode(message, blobs)), child.stdin.fileno()
+            os.set_blocking(handle, False)  # a process that has been stopped takes no more than its pipe holds
+            while left:
+                if not select.select([], [handle], [], max(0.0, until - time.monotonic()))[1]:
+                    raise self._late(deadline_s)
+                left = left[os.write(handle, left) :]
         except (OSError, ValueError):
             raise self._bury() from None
         return child.stdout.fileno()
+
+    def _late(self, deadline_s: float) -> WorkerFailure:
+        """End a process at its deadline."""
+        output = self._output()
+        self.close()
+        return WorkerFailure(f"did not end within {deadline_s:g} s", output)
 
     def finish(self, until: float, deadline_s: float) -> tuple[worker.Message, list[bytes]]:
         """Wait for the reply to what was begun, until a time of the monotonic clock.
@@ -146,9 +158,7 @@ class Worker:
         while len(parts) < size:
             left = until - time.monotonic()
             if left <= 0 or not select.select([handle], [], [], left)[0]:
-                output = self._output()
-                self.close()
-                raise WorkerFailure(f"did not end within {deadline_s:g} s", output)
+                raise self._late(deadline_s)
             piece = os.read(handle, min(size - len(parts), 1 << 20))
             if not piece:
                 raise EOFError
@@ -283,7 +293,7 @@ class CompilePool:
             return None
         until, loop, answered = time.monotonic() + deadline_s, asyncio.get_running_loop(), asyncio.Event()
         try:
-            descriptor = chosen.begin(message, blobs)
+            descriptor = chosen.begin(message, blobs, until, deadline_s)
             loop.add_reader(descriptor, answered.set)
             try:
                 with contextlib.suppress(TimeoutError):

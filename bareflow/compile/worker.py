@@ -51,10 +51,15 @@ end:
 Message = dict[str, Any]
 
 
+def encode(message: Message, blobs: Sequence[bytes] = ()) -> bytes:
+    """One message's bytes."""
+    text = json.dumps({**message, "blobs": [len(blob) for blob in blobs]}).encode()
+    return HEAD.pack(len(text), sum(map(len, blobs))) + text + b"".join(blobs)
+
+
 def send(stream: BinaryIO, message: Message, blobs: Sequence[bytes] = ()) -> None:
     """Write one message and flush it."""
-    text = json.dumps({**message, "blobs": [len(blob) for blob in blobs]}).encode()
-    stream.write(HEAD.pack(len(text), sum(map(len, blobs))) + text + b"".join(blobs))
+    stream.write(encode(message, blobs))
     stream.flush()
 
 

@@ -146,7 +146,7 @@ def test_a_compiler_that_hangs_is_killed_and_the_next_request_served(compiled):
         assert compile_object(bitcode, tier="O3", target=V2, pool=pool).functions == ("main",)
 
 
-def test_a_killed_compiler_is_reported_and_replaced(compiled):
+def test_a_killed_or_stopped_compiler_is_reported_and_replaced(compiled):
     bitcode = compiled("int main(void) { return 0; }\n")
     with CompilePool(1) as pool:
         compile_object(bitcode, tier="O1", target=V2, pool=pool)
@@ -156,6 +156,10 @@ def test_a_killed_compiler_is_reported_and_replaced(compiled):
         worker._child.wait()
         with pytest.raises(WorkerFailure, match="SIGKILL"):
             pool.request({"op": "host"}, [])
+        assert pool.request({"op": "host"}, [])[0]["cpu"]
+        worker._child.send_signal(signal.SIGSTOP)  # it takes no more than a pipe holds
+        with pytest.raises(WorkerFailure, match="did not end within"):
+            pool.request({"op": "host"}, [bytes(1 << 20)], deadline_s=0.01)
         assert pool.request({"op": "host"}, [])[0]["cpu"]
 
 
