@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from bareflow.compile.leave_out import leave_out
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.libcode import with_library
 from bareflow.compile.tiers import DEFAULT_OPTIONS, ObjectCode, Options, compile_object, object_key
-from bareflow.errors import LinkError
+from bareflow.errors import LinkError, ProfileError
 from bareflow.image.recipe import COMPILED_IN, LEAVE_OUT, Recipe
 from bareflow.layouts.snapshot import TIER
 from bareflow.profile.values import FunctionProfile, Profile
@@ -96,6 +96,7 @@ def freeze(
 
     Raises:
         CompileError, LinkError, UsageError: see the stages; a program larger than the recipe's memory.
+        ProfileError: the profile is of another program.
     """
     say = progress or (lambda _text: None)
     if recipe.targets:
@@ -114,6 +115,8 @@ def freeze(
             say(f"counting what {recipe.name} reads")
             seen = with_reads(profile or Profile(), bitcode, trials.load.arguments[1:], trials.load.stdin)
         whole = program_of(bitcode, target, seen, parts)
+        if profile is not None:
+            check_profile(recipe.name, profile, whole.digests)
         whole = with_library(whole) if recipe.c_library == COMPILED_IN else whole
         lean, names = leave_out(whole) if recipe.never_called == LEAVE_OUT else (whole, ())
         chosen = choose(lean, trials, progress=say)
@@ -173,6 +176,19 @@ def saved_bytes(whole: Choosable, chosen: Chosen, name: str) -> dict[str, int]:
         for code in (chosen.code, whole.compile(chosen.choice))
     )
     return {"bytes": without, "bytes_with_them": with_them, "bytes_saved": with_them - without}
+
+
+def check_profile(name: str, profile: Profile, digests: Mapping[str, str]) -> None:
+    """See that a profile says anything of a program.
+
+    Raises:
+        ProfileError: none of its functions is one of the program's.
+    """
+    if profile.functions and digests and not profile.fit(digests).profile.functions:
+        raise ProfileError(
+            f"The profile is of another program: none of its functions is in {name} as it is now.",
+            f"Grow {name}, which makes one, or name another --profile.",
+        )
 
 
 def explain(chosen: Chosen, profile: Profile | None) -> dict[str, Any]:

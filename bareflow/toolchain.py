@@ -21,6 +21,7 @@ from pathlib import Path
 from bareflow.errors import BareFlowError, ImageError, ToolError
 
 ZIG_VERSION = "0.17.0"
+TEMPORARY_BYTES = 8 << 20  # with less room than that, what a tool writes may be why it failed
 CommandPart = str | Path
 
 _settings = {"echo": False}
@@ -137,8 +138,15 @@ def run(
         raise
     text, complaint = out.decode(errors="replace"), err.decode(errors="replace")
     if child.returncode:
-        raise error(f"{_sentence(what)} failed.", detail=complaint.strip() or f"exit status {child.returncode}")
+        raise error(f"{_sentence(what)} failed.", full_disk(), complaint.strip() or f"exit status {child.returncode}")
     return subprocess.CompletedProcess(line, child.returncode, text, complaint)
+
+
+def full_disk() -> str:
+    """What to do where a tool has failed for want of room for its files; empty where there is room."""
+    folder = tempfile.gettempdir()
+    full = shutil.disk_usage(folder).free < TEMPORARY_BYTES
+    return f"{folder} is full: make room, or set TMPDIR." if full else ""
 
 
 def _sentence(what: str) -> str:
@@ -179,6 +187,7 @@ def replacing(path: Path, *, called: str = "", mode: int = 0o644) -> Iterator[Pa
 
     Raises:
         ImageError: when the folder or the file cannot be written.
+        ToolError: when it is one of the cache.
     """
     temporary: Path | None = None
     try:
@@ -194,6 +203,9 @@ def replacing(path: Path, *, called: str = "", mode: int = 0o644) -> Iterator[Pa
         temporary.replace(place)
         temporary = None
     except OSError as problem:
+        if (cache := cache_dir()) in path.absolute().parents:
+            hint = "Make room, or set BAREFLOW_CACHE to a folder that you may write to."
+            raise ToolError(f"The cache folder {cache} cannot be written: {problem.strerror}.", hint) from None
         raise ImageError(
             f"{called or path} cannot be written: {problem.strerror}.", "Choose another output path or make room."
         ) from None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import json
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from invoke import Argument, Exit, ParseError, Task
 from rich.console import Console
 
-from bareflow.errors import BareFlowError, UsageError
+from bareflow.errors import BareFlowError, ToolError, UsageError
 
 HELP_JSON = "one JSON document on stdout and nothing else there"
 SHORT = {"verbose": "v", "only": "k"}
@@ -79,11 +81,9 @@ def task(
                 report(error, as_json=bool(options.get("json", False)))
                 raise Exit(code=error.exit_status) from None
             except OSError as error:
-                if isinstance(error, BrokenPipeError) or error.filename is None or os.environ.get("BAREFLOW_DEBUG"):
+                wrong = refused(error)
+                if wrong is None or os.environ.get("BAREFLOW_DEBUG"):
                     raise
-                wrong = UsageError(
-                    f"{error.filename} cannot be used: {error.strerror}.", "Name another file or folder."
-                )
                 report(wrong, as_json=bool(options.get("json", False)))
                 raise Exit(code=wrong.exit_status) from None
 
@@ -99,6 +99,18 @@ def task(
         return made
 
     return wrap
+
+
+def refused(error: OSError) -> BareFlowError | None:
+    """What the system refused, in a sentence; None: that is no affair of the user's."""
+    if isinstance(error, BrokenPipeError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):  # while a file is written, whose name it does not say
+        where = error.filename or tempfile.gettempdir()
+        return ToolError(f"A file cannot be written: {error.strerror}.", f"Make room in {where}, or set TMPDIR.")
+    if error.filename is None:
+        return None
+    return UsageError(f"{error.filename} cannot be used: {error.strerror}.", "Name another file or folder.")
 
 
 def with_default(text: str, default: Any) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bareflow.compile.freestanding import build_freestanding
-from bareflow.errors import ImageError, MachineError
+from bareflow.errors import ImageError, MachineError, ToolError
 from bareflow.machine.console import Console
 from bareflow.machine.judge import guest_code
 from bareflow.machine.qemu import QemuMachine
@@ -178,5 +178,5 @@ def _remember(store: Path, key: dict[str, Any], choice: AccelChoice) -> None:
     document = json.dumps({"key": key, "choice": asdict(choice)}, indent=2)
     try:
         write_atomic(store, document.encode())
-    except ImageError:
+    except (ImageError, ToolError):
         tell(f"{store} cannot be written; KVM is tried again next time")

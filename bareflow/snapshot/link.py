@@ -32,7 +32,7 @@ from bareflow.snapshot.contents import (
     Segment,
     SnapshotContents,
 )
-from bareflow.toolchain import data_root, run, zig
+from bareflow.toolchain import data_root, full_disk, run, zig
 
 # Sections that nobody refers to go; debug information goes, names stay; no page changes its rights at start.
 # fmt: off
@@ -186,7 +186,7 @@ def explain(name: str, output: str) -> LinkError:
         )
     if "out of range" in output or "unable to move location counter" in output:
         return LinkError(f"{name} is larger than 2 GiB.", "Let it allocate its large arrays instead.", output)
-    return LinkError(f"Linking {name} failed.", detail=output)
+    return LinkError(f"Linking {name} failed.", full_disk(), output)
 
 
 def _undefined_symbols(name: str, undefined: dict[str, str], output: str) -> LinkError:

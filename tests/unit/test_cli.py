@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.cli.program import BareflowProgram, join_verbatim, name_positionals, namespace
-from bareflow.cli.task import split_args, with_default
+from bareflow.cli.task import refused, split_args, with_default
 from bareflow.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,14 @@ def test_help_names_the_default_unless_its_text_does():
 
 def test_a_positional_does_not_swallow_help():
     assert name_positionals(["snapshot-info", "--help"], set()) == ["snapshot-info", "--help"]
+
+
+def test_a_disk_that_is_full_is_one_sentence():
+    problem = refused(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert problem
+    assert problem.message == "A file cannot be written: No space left on device."
+    assert refused(OSError(errno.EIO, "I/O error")) is None
+    assert refused(BrokenPipeError(errno.EPIPE, "Broken pipe", "pipe")) is None
 
 
 def test_bare_words_become_options():

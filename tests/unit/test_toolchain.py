@@ -111,6 +111,21 @@ def test_cache_dir_that_cannot_be_made_is_named(tmp_path, monkeypatch):
         toolchain.cache_dir()
 
 
+def test_a_cache_that_cannot_be_written_is_named_as_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAREFLOW_CACHE", str(tmp_path))
+    (tmp_path / "objects").touch()
+    with pytest.raises(ToolError, match=r"The cache folder .* cannot be written") as caught:
+        toolchain.write_atomic(tmp_path / "objects" / "one", b"x")
+    assert "BAREFLOW_CACHE" in caught.value.hint
+
+
+def test_a_tool_that_fails_where_no_room_is_left_says_so(monkeypatch):
+    monkeypatch.setattr(toolchain, "TEMPORARY_BYTES", 1 << 80)
+    with pytest.raises(ToolError) as caught:
+        toolchain.run(["false"], what="linking")
+    assert "is full: make room, or set TMPDIR" in caught.value.hint
+
+
 def test_data_root_holds_the_sources():
     assert (toolchain.data_root() / "runtime" / "snapshot.ld").is_file()
 
