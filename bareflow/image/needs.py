@@ -53,7 +53,8 @@ CALLERS = {
             abort alarm block_all_sigs block_app_sigs getegid getentropy geteuid getgid gethostname
             getloadavg getpid getppid getpriority getrandom getrlimit getrusage gettid getuid kill
             libc_sigaction pause prctl prlimit pthread_sigmask raise restore_sigs sched_getaffinity
-            sched_yield setitimer setrlimit sigaction sigaltstack signal sigprocmask sigsuspend sysconf sysinfo times umask uname
+            sched_yield setitimer setrlimit sigaction sigaltstack signal sigprocmask sigsuspend
+            sysconf sysinfo times umask uname
         """,
         "signals": """
             alarm getitimer libc_sigaction pause restore_rt setitimer sigaction signal sigpending sigsuspend
