@@ -145,12 +145,12 @@ def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes
 ):
     begin = Worker.begin
 
-    def killed_at_o3(worker, message, blobs):
+    def killed_at_o3(worker, message, blobs, *deadline):
         if message.get("tier") == "O3":
-            begin(worker, {"op": "host"}, [])  # so that there is a process
+            begin(worker, {"op": "host"}, [], *deadline)  # so that there is a process
             worker.finish(time.monotonic() + LIMIT_S, LIMIT_S)
             os.kill(worker.pid, signal.SIGKILL)
-        return begin(worker, message, blobs)
+        return begin(worker, message, blobs, *deadline)
 
     arguments = ["1000", "4", index_of(loop, "step", pool), str(tmp_path / "barred")]
     program = prepare([loop], pool, cpu="x86-64-v2", policy=EAGER)

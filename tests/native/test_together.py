@@ -99,14 +99,14 @@ def requests(monkeypatch, *, killed=lambda _text: False):
     """The modules that compilers are asked for at O0; those that `killed` says cost a compiler its life."""
     begin, asked = Worker.begin, []
 
-    def noting(worker, message, blobs):
+    def noting(worker, message, blobs, *deadline):
         if message.get("tier") == "O0" and b"define" in blobs[0]:
             asked.append(blobs[0])
             if killed(blobs[0]):
-                begin(worker, {"op": "host"}, [])  # so that there is a process
+                begin(worker, {"op": "host"}, [], *deadline)  # so that there is a process
                 worker.finish(time.monotonic() + LIMIT_S, LIMIT_S)
                 os.kill(worker.pid, signal.SIGKILL)
-        return begin(worker, message, blobs)
+        return begin(worker, message, blobs, *deadline)
 
     monkeypatch.setattr(Worker, "begin", noting)
     return asked
