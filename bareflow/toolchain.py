@@ -7,6 +7,7 @@ caches lie under `cache_dir()`; nothing is written elsewhere.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 from bareflow.errors import BareFlowError, ImageError, ToolError
 
 ZIG_VERSION = "0.17.0"
+DIGEST_BYTES = 32
 TEMPORARY_BYTES = 8 << 20  # with less room than that, what a tool writes may be why it failed
 CommandPart = str | Path
 
@@ -222,6 +224,26 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     with replacing(path, mode=mode) as temporary:
         temporary.write_bytes(data)
+
+
+def keep(stored: Path, data: bytes) -> bytes:
+    """Keep what can be made again in the cache, behind its digest, and return it.
+
+    Raises:
+        ToolError: when the cache cannot be written.
+    """
+    write_atomic(stored, hashlib.sha256(data).digest() + data)
+    return data
+
+
+def kept(stored: Path) -> bytes | None:
+    """What `keep` has kept; None where there is nothing, or where not every byte is as it was."""
+    try:
+        content = stored.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return data if hashlib.sha256(data).digest() == digest else None
 
 
 def ensure_program(name: str, package: str) -> Path:

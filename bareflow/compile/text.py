@@ -10,7 +10,7 @@ import sys
 from bareflow.compile.cover import load_llvm
 from bareflow.compile.frontend import Bitcode
 from bareflow.errors import CompileError
-from bareflow.toolchain import cache_dir, run, write_atomic
+from bareflow.toolchain import cache_dir, keep, kept, run
 
 
 def module_text(bitcode: Bitcode) -> str:
@@ -20,11 +20,12 @@ def module_text(bitcode: Bitcode) -> str:
         CompileError: LLVM cannot read it.
     """
     stored = cache_dir() / "text" / f"{bitcode.digest}.ll"
-    if not stored.exists():
+    text = kept(stored)
+    if text is None:
         command = [sys.executable, "-m", "bareflow.compile.text"]
         done = run(command, what=f"reading {bitcode.name}", error=CompileError, input=bitcode.data)
-        write_atomic(stored, done.stdout.encode(errors="surrogateescape"))
-    return stored.read_text(errors="surrogateescape")
+        text = keep(stored, done.stdout.encode(errors="surrogateescape"))
+    return text.decode(errors="surrogateescape")
 
 
 def main() -> int:

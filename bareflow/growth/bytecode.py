@@ -16,7 +16,7 @@ from typing import Any
 
 from bareflow.compile.split import Split
 from bareflow.errors import CompileError
-from bareflow.toolchain import cache_dir, data_root, run, write_atomic
+from bareflow.toolchain import cache_dir, data_root, keep, kept, run
 
 THUNK = "bf_interp."  # before a function's symbol: its native entry into the interpreter
 
@@ -52,11 +52,12 @@ def interpret(name: str, split: Split) -> Interpreted:
     layout = data_root() / "runtime" / "include" / "bareflow" / "gen" / "bytecode.h"
     digest = hashlib.sha256(b"\0".join([text.encode(), layout.read_bytes(), *sources])).hexdigest()
     stored = cache_dir() / "bytecode" / f"{digest}.json"
-    if not stored.exists():
+    made = kept(stored)
+    if made is None:
         command = [sys.executable, "-m", "bareflow.growth.bytecode"]
         done = run(command, what=f"making bytecode of {name}", error=CompileError, input=text.encode())
-        write_atomic(stored, done.stdout.encode())
-    facts = json.loads(stored.read_bytes())
+        made = keep(stored, done.stdout.encode())
+    facts = json.loads(made)
     branches = {symbol: tuple(map(tuple, groups)) for symbol, groups in facts["branches"].items()}
     return Interpreted(facts["assembly"], branches, facts["refused"])
 

@@ -20,7 +20,7 @@ from bareflow.snapshot.library_calls import LIBRARY_CALLS
 from bareflow.snapshot.link import explain
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, run, write_atomic, zig
 
 AGENT = (
     "agent/agent.c",
@@ -113,11 +113,11 @@ def build_base(
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in runtime]
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     stored = cache_dir() / "bases" / f"{digest.hex()}.elf"
-    if not stored.exists():
+    elf = kept(stored)
+    if elf is None:
         source = slots_source(slots, aliases=aliases.items(), options=options, build_id=digest[:16])
         wanted = sorted({*needed, *LIBRARY_CALLS})
-        write_atomic(stored, _link(name, [source, bytecode, stubs], objects, runtime, wanted), mode=0o755)
-    elf = stored.read_bytes()
+        elf = keep(stored, _link(name, [source, bytecode, stubs], objects, runtime, wanted))
     return Base(elf, tuple(slots), digest[:16], ImageSymbols.read(elf))
 
 

@@ -119,6 +119,15 @@ def test_a_cache_that_cannot_be_written_is_named_as_the_cache(tmp_path, monkeypa
     assert "BAREFLOW_CACHE" in caught.value.hint
 
 
+@pytest.mark.parametrize("damage", [lambda d: d[:-1] + b"X", lambda d: d[:40], lambda _: b""])
+def test_what_was_kept_in_the_cache_is_whole_or_not_there(tmp_path, damage):
+    stored = tmp_path / "kept"
+    assert toolchain.kept(stored) is None
+    assert toolchain.keep(stored, b"made once") == toolchain.kept(stored) == b"made once"
+    stored.write_bytes(damage(stored.read_bytes()))
+    assert toolchain.kept(stored) is None
+
+
 def test_a_tool_that_fails_where_no_room_is_left_says_so(monkeypatch):
     monkeypatch.setattr(toolchain, "TEMPORARY_BYTES", 1 << 80)
     with pytest.raises(ToolError) as caught:
