@@ -86,12 +86,11 @@ def tiers_of(result: GrowthResult) -> dict[str, str]:
     return {one.symbol: one.tier for one in result.functions} | dict(result.earned)
 
 
-def rises_between(result: GrowthResult, compile_ms: float, program: Program) -> tuple[TierUp, ...]:
+def rises_between(result: GrowthResult, program: Program) -> tuple[TierUp, ...]:
     """The rises of functions that had earned a tier when a run ended.
 
     Args:
         result: of that run.
-        compile_ms: CPU time that their code took, shared out evenly.
         program: linked with them.
     """
     sizes = {slot.symbol: program.base.symbols.functions.get(slot.target, (0, 0))[1] for slot in program.base.slots}
@@ -101,7 +100,7 @@ def rises_between(result: GrowthResult, compile_ms: float, program: Program) -> 
             one.name,
             one.tier,
             result.earned[one.symbol],
-            compile_ms / len(rose),
+            program.spent_ms.get(one.symbol, 0.0),
             0.0,
             sizes.get(one.symbol, 0),
             one.calls + one.self_calls,
@@ -139,9 +138,9 @@ async def grow_boots(
     while len(done) < most and not converged:
         rises: tuple[TierUp, ...] = ()
         if done:
-            result, spent = done[-1].result, program.service.compile_ms
+            result = done[-1].result
             program = restart(program, tiers_of(result), profile)
-            rises = rises_between(result, program.service.compile_ms - spent, program)
+            rises = rises_between(result, program)
         number = len(done) + 1
         on_boot(number, program, rises)
         boot = Boot(number, program, await run(program), rises)

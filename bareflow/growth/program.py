@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bareflow.compile.absent import absent_functions, stubs
@@ -15,7 +15,7 @@ from bareflow.compile.split import Split, SplitFunction, split_module
 from bareflow.compile.text import module_text
 from bareflow.errors import CompileError
 from bareflow.growth.bytecode import THUNK, Interpreted, interpret
-from bareflow.growth.service import CompileService
+from bareflow.growth.service import Compiled, CompileService
 from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.values import FunctionProfile, Profile
@@ -44,6 +44,7 @@ class Program:
         options: what the agent is told.
         prepare_ms: time it took to get here.
         trials_s: seconds for trials of functions that have reached O3, while it runs; 0: there are none.
+        spent_ms: function symbol → CPU time that its code in the base took; 0 where it came from the cache.
     """
 
     bitcode: Bitcode
@@ -58,6 +59,7 @@ class Program:
     options: GrowthOptions
     prepare_ms: float
     trials_s: float = 0.0
+    spent_ms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def functions(self) -> tuple[SplitFunction, ...]:
@@ -116,9 +118,10 @@ def prepare(
         known = functions_known(split, tiers)
         tiers = tiers_reached(known)
     start = start_tiers(split, interpreted, tiers or {})
-    base = _base(bitcode, split, service, options, start, interpreted, known)
+    base, spent = _base(bitcode, split, service, options, start, interpreted, known)
     took = (time.monotonic() - began) * 1000
-    return Program(bitcode, split, base, interpreted, start, known, target, service, policy, options, took)
+    program = Program(bitcode, split, base, interpreted, start, known, target, service, policy, options, took)
+    return replace(program, spent_ms=spent)
 
 
 def restart(program: Program, tiers: Mapping[str, str], profile: Profile | None = None) -> Program:
@@ -135,8 +138,10 @@ def restart(program: Program, tiers: Mapping[str, str], profile: Profile | None 
     began = time.monotonic()
     start = start_tiers(program.split, program.interpreted, tiers)
     known = program.known if profile is None else functions_known(program.split, profile)
-    base = _base(program.bitcode, program.split, program.service, program.options, start, program.interpreted, known)
-    return replace(program, base=base, start=start, known=known, prepare_ms=(time.monotonic() - began) * 1000)
+    options, interpreted = program.options, program.interpreted
+    base, spent = _base(program.bitcode, program.split, program.service, options, start, interpreted, known)
+    took = (time.monotonic() - began) * 1000
+    return replace(program, base=base, start=start, known=known, prepare_ms=took, spent_ms=spent)
 
 
 def start_tiers(split: Split, interpreted: Interpreted, tiers: Mapping[str, str]) -> dict[str, str]:
@@ -166,19 +171,13 @@ def _base(
     start: dict[str, str],
     interpreted: Interpreted,
     known: Mapping[str, FunctionProfile],
-) -> Base:
-    """Compile what the base needs at the tiers that functions start at, and link it.
+) -> tuple[Base, dict[str, float]]:
+    """Compile what the base needs at the tiers that functions start at, and link it; and say what each of them took.
 
     A function that the compiler cannot do at its tier starts lower; `start` then says where.
     """
-    objects = [service.compile_text(split.base_text(), "O2" if split.base_has_code else "O0").data]
-    for symbol, tier in start.items():
-        if tier not in ("interp", "O0"):
-            start[symbol], data = _body(service, symbol, tier, known)
-            objects += [data] if data else []
-    plain = [symbol for symbol, tier in start.items() if tier == "O0"]
-    if plain:
-        objects.append(service.compile_text(split.bodies_text(plain), "O0").data)
+    objects, spent = _bodies(split, service, start, known)
+    objects.insert(0, service.compile_text(split.base_text(), "O2" if split.base_has_code else "O0").data)
     slots = [_slot(one, start[one.symbol]) for one in split.functions.values()]
     text = split.whole_text()
     bytecode = interpreted.assembly if "interp" in start.values() else ""
@@ -193,16 +192,37 @@ def _base(
         stubs=stubs(absent) if (absent := absent_functions(bitcode, service.target, service.pool)) else "",
     )
     _remember(base, split, interpreted, start)
-    return base
+    return base, spent
+
+
+def _bodies(
+    split: Split, service: CompileService, start: dict[str, str], known: Mapping[str, FunctionProfile]
+) -> tuple[list[bytes], dict[str, float]]:
+    """The objects of all that starts compiled, and what each function took; those at O0 share theirs by lines of IR."""
+    objects: list[bytes] = []
+    spent: dict[str, float] = {}
+    for symbol, tier in start.items():
+        if tier not in ("interp", "O0"):
+            start[symbol], made = _body(service, symbol, tier, known)
+            if made:
+                objects.append(made.data)
+                spent[symbol] = made.compile_ms
+    plain = [symbol for symbol, tier in start.items() if tier == "O0"]
+    if plain:
+        together = service.compile_text(split.bodies_text(plain), "O0")
+        objects.append(together.data)
+        lines = {symbol: split.functions[symbol].lines for symbol in plain}
+        spent |= {symbol: together.compile_ms * lines[symbol] / sum(lines.values()) for symbol in plain}
+    return objects, spent
 
 
 def _body(
     service: CompileService, symbol: str, tier: str, known: Mapping[str, FunctionProfile]
-) -> tuple[str, bytes | None]:
+) -> tuple[str, Compiled | None]:
     """A function's object at a tier, or at the highest below it that the compiler can do; None: at O0."""
     while tier != "O0":
         try:
-            return tier, service.compile_text(service.text(symbol, tier, known.get), tier).data
+            return tier, service.compile_text(service.text(symbol, tier, known.get), tier)
         except CompileError:
             tier = RISING[RISING.index(tier) - 1]
     return tier, None

@@ -52,9 +52,7 @@ class Machine:
         base = SimpleNamespace(
             symbols=SimpleNamespace(functions={"f.body": (0, 48)}), slots=[Slot("f", "", "f.body", "O1")]
         )
-        program = SimpleNamespace(
-            start={}, base=base, bitcode=SimpleNamespace(name="w"), service=SimpleNamespace(compile_ms=4.0)
-        )
+        program = SimpleNamespace(start={}, base=base, bitcode=SimpleNamespace(name="w"), spent_ms={"f": 4.0})
         return asyncio.run(grow_boots(program, self.run, most=most, earlier=earlier, save=self.saved.append))
 
 
