@@ -144,7 +144,12 @@ async def grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gar
     Raises:
         CompileError, LinkError, MachineError, ImageError, ProfileError: see the stages.
     """
-    gardener = gardener or Gardener()
+    with places.alone():
+        return await _grow(recipe, places, settings, gardener or Gardener())
+
+
+async def _grow(recipe: Recipe, places: Places, settings: Settings, gardener: Gardener) -> Growth:
+    """Grow, as `grow` says; nobody else writes to the places."""
     began = time.monotonic()
     notes: list[str] = []
     build = await settings.remote.arrive() if settings.remote else ""

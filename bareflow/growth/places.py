@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bareflow.errors import ImageError, ProfileError
 from bareflow.profile.store import load_to_add, save_profile
 from bareflow.profile.values import Profile
-from bareflow.toolchain import write_atomic
+from bareflow.toolchain import cache_dir, write_atomic
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,26 @@ class Places:
             why = problem.message.rpartition(": ")[2]
             raise ImageError(f"Nothing can be written to {self.folder}: {why}", "Choose another --out.") from None
         probe.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other growths away from these files; that a process ends lets them go.
+
+        Raises:
+            ImageError: another growth is under way here.
+        """
+        named = os.fsencode(self.folder.resolve() / self.name)
+        lock = cache_dir() / "locks" / hashlib.sha256(named).hexdigest()[:32]
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # that nothing can be written there is found out soon enough
+                lock.parent.mkdir(exist_ok=True)
+                held = stack.enter_context(lock.open("w"))
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    why = f"Another growth of {self.name} writes to {self.folder}."
+                    raise ImageError(why, "Wait until it has ended, or choose another --out.") from None
+            yield
 
     def known(self) -> Profile:
         """What earlier growths have left; nothing where there was none.
