@@ -177,10 +177,30 @@ def _include_folders(holders: Iterable[str]) -> list[str]:
     return sorted(folder.as_posix() for folder in above if folder.name in ("include", "inc"))
 
 
+def _guessed(include: Sequence[str], flags: Sequence[str]) -> tuple[str, ...]:
+    """Where else headers are looked for.
+
+    Who names folders himself may have headers of one name: then those that were only found come last of all. None is
+    named twice: clang would forget the first.
+    """
+    pairs = list(zip(flags, [*flags, ""][1:], strict=True))
+    named = {flag[2:] or word for flag, word in pairs if flag.startswith("-I")}
+    named |= {flag[7:] or word for flag, word in pairs if flag.startswith("-iquote")}
+    if not named:
+        return tuple(include)
+    searched = {Path(name) for name in named}
+    guessed: list[str] = []
+    for option, name in zip(include[::2], include[1::2], strict=True):
+        if Path(name) not in searched:
+            searched.add(Path(name))
+            guessed += ["-idirafter" if option == "-iquote" else option, name]
+    return tuple(guessed)
+
+
 def _compile_one(source: _Source, flags: tuple[str, ...]) -> bytes:
     if source.path.suffix != ".c":
         return source.path.read_bytes()
-    line = (*FLAGS, *source.include, *flags)
+    line = (*FLAGS, *flags, *_guessed(source.include, flags))
     manifest = cache_dir() / "bitcode" / (_digest([ZIG_VERSION, CACHE_FORMAT, str(source.path), line]) + ".json")
     cached = _from_manifest(manifest, source.root)
     if cached is not None:

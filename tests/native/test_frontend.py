@@ -48,6 +48,16 @@ def test_a_folder_is_taken_with_sub_folders_and_their_headers(write, tmp_path):
     assert set(bitcode.functions) == {"main", "deep"}
 
 
+def test_folders_that_flags_name_come_before_those_that_were_found(write, tmp_path):
+    write("app/main.c", '#include "check.h"\nint main(void) { return CHECK; }\n')
+    write("app/api/check.h", "#error not this one\n")
+    write("app/check/check.h", '#include "deep.h"\n#define CHECK DEEP\n')
+    write("app/lib/deep.h", "#define DEEP 5\n")
+    with pytest.raises(CompileError):
+        compile_sources([tmp_path / "app"])
+    assert "main" in compile_sources([tmp_path / "app"], flags=["-Icheck"]).functions
+
+
 def test_static_functions_of_one_name_live_side_by_side(write, tmp_path):
     for name in ("one", "two"):
         write(
