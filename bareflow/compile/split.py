@@ -212,11 +212,18 @@ class Split:
         tail = "\n".join([*groups.values(), *named.values()])
         metadata = closure(METADATA.findall(code + tail), self.module.metadata, METADATA)
         types = closure(TYPE_NAME.findall(code), self.module.types, TYPE_NAME)
-        parts = [*self.module.header, *(self.module.assembly if assembly else []), *types.values(), code]
+        parts = [*self.module.header, *(self._assembly() if assembly else []), *types.values(), code]
         parts += [f"attributes #{name} = {text}" for name, text in groups.items()]
         parts += [f"{name} = {text}" for name, text in named.items()]
         parts += [f"!{name} = {text}" for name, text in metadata.items()]
         return "\n".join(parts) + "\n"
+
+    def _assembly(self) -> list[str]:
+        """Assembly outside of functions; what it defines for them is visible to bodies, which are other objects."""
+        text, module = "\n".join(self.module.assembly), self.module
+        wanted = [*module.declarations, *(name for name, one in module.globals.items() if not one.initializer)]
+        labels = [bare(name) for name in wanted if re.search(rf'[\s"]{re.escape(bare(name))}:', text)]
+        return [*module.assembly, *(f'module asm ".globl {name}"' for name in labels)]
 
     def _declarations(self, code: str, defined: set[str], bodies: list[str]) -> list[str]:
         defined |= {symbols_in(body.partition("\n")[0])[0] for body in bodies}

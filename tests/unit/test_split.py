@@ -223,6 +223,14 @@ def test_names_are_written_as_llvm_prints_them(printed, name):
     assert (bare(printed), quoted(name)) == (name, printed)
 
 
+def test_what_assembly_defines_for_functions_is_visible_to_their_bodies():
+    made = split_module(
+        MODULE.replace("module asm", 'module asm "printf: ret"\nmodule asm "other: ret"\nmodule asm', 1)
+    )
+    assert 'module asm ".globl printf"' in made.base_text()
+    assert 'module asm ".globl other"' not in made.base_text()
+
+
 def test_strings_are_stepped_over():
     assert symbols_in(r'call void asm "call @no", ""(ptr @yes, ptr @"a b")') == ["@yes", '@"a b"']
 
