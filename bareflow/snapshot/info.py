@@ -139,7 +139,8 @@ def _functions(snapshot: Snapshot) -> Table:
     for heading in ("address" if snapshot.version > 1 else "offset", "bytes", "calls", "cycles per call"):
         table.add_column(heading, justify="right")
     for f in snapshot.functions:
-        numbers = (f"{f.address:#x}", f"{f.size:,}", f"{f.call_count:,}", f"{f.average_cycles:,.1f}")
+        cycles = f"{f.average_cycles:,.1f}" if f.average_cycles else ""  # never timed
+        numbers = (f"{f.address:#x}", f"{f.size:,}", f"{f.call_count:,}", cycles)
         table.add_row(Text(printable(f.name)), f.tier, *numbers)
     return table
 
