@@ -117,13 +117,13 @@ def boots_chart(facts: ReportFacts) -> Markup | None:
 
 
 def convergence(facts: ReportFacts) -> str:
-    """One sentence: after which boot nothing rose any more."""
-    last = max((rise.boot for rise in facts.published), default=0)
+    """One sentence: after which boot nothing rose any more; what rose between two boots is there from the start."""
+    last = max((rise.boot for rise in facts.published if rise.at_ms != 0), default=0)
     runs = f"{facts.boots} boot{'' if facts.boots == 1 else 's'}"
-    if not last:
+    if not facts.published:
         return f"Nothing rose in {runs}."
     if last < facts.boots:
-        return f"Nothing rose any more after boot {last}, of {runs}."
+        return f"While it ran, nothing rose{f' any more after boot {last}, of' if last else ' in'} {runs}."
     return f"Functions still rose in the last of {runs}: another boot would tell whether it has converged."
 
 

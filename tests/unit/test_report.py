@@ -234,6 +234,14 @@ def test_a_section_without_facts_is_left_out():
     assert "Nothing rose in 1 boot." in reader.texts
 
 
+def test_what_rose_between_two_boots_is_no_reason_for_another():
+    rise = {"function": "alpha", "from": "O0", "to": "O1", "at_ms": 40.0, "boot": 1}
+    between = {**rise, "from": "O1", "to": "O3", "at_ms": 0.0, "boot": 2}
+    profile = Profile({("alpha", "0" * 32): function("alpha", 0)}, boots=2)
+    reader = page_of(profile, read_growth({**GROWN, "boots": 2, "tier_ups": [rise, between]}))
+    assert "While it ran, nothing rose any more after boot 1, of 2 boots." in reader.texts
+
+
 def test_an_empty_profile_makes_a_page_too():
     assert page_of(Profile()).all("footer")
 
