@@ -10,7 +10,6 @@ from bareflow.compile.cpu import target_by_name
 from bareflow.compile.leave_out import HANDLER
 from bareflow.compile.libc import libc_symbols
 from bareflow.compile.prof import profile_of
-from bareflow.errors import ProfileError
 from bareflow.freeze import Frozen, freeze
 from bareflow.growth.probe import functions_of
 from bareflow.image.recipe import Recipe
@@ -80,11 +79,6 @@ def coverage(recipe: Recipe, profile: Profile) -> Coverage:
     frozen = freeze(replace(recipe, targets=()), profile=profile)
     program = program_of(frozen.bitcode, target_by_name(recipe.cpu), profile)
     known = {name: profile_of(profile, name, program.digests) for name in frozen.bitcode.functions}
-    if profile.functions and not any(known.values()):
-        raise ProfileError(
-            f"The profile knows none of {recipe.name}'s functions.",
-            "Is it of another program, or older than the source? Grow it again with --fresh.",
-        )
     calls = {name: None if one is None else one.all_calls for name, one in known.items()}
     left_out = frozen.evidence.get("left_out", {}).get("functions", ())
     return Coverage(tuple(_uses(frozen, calls, set(program.cold), set(left_out))), frozen, profile.boots)

@@ -31,13 +31,12 @@ from bareflow.compile.tiers import (
 from bareflow.errors import CompileError
 from bareflow.growth.together import SHARED_TIER, groups
 from bareflow.growth.weights import WEIGHTED_TIERS, Seen, weighted
-from bareflow.toolchain import ZIG_VERSION, cache_dir
+from bareflow.toolchain import ZIG_VERSION, cache_dir, kept
 
 TRIES = 2
 QUICK_TIERS = ("O0", "O1")  # no vectors are made there, and LLVM has less to choose from on a small CPU
 LIVE_DEADLINE_S = 20.0  # a function alone takes milliseconds
 _FORMAT = 1  # raise it when the same text is to give another object
-_DIGEST = 32
 _TOOLS = (ZIG_VERSION, version("llvmlite"))
 
 
@@ -208,7 +207,7 @@ class CompileService:
     def _known(self, text: str, tier: str, options: Options) -> Compiled | None:
         """It, from the cache."""
         self.requests += 1
-        known = _read(self._asked(text, tier, options)[1]) if self.use_cache else None
+        known = kept(self._asked(text, tier, options)[1]) if self.use_cache else None
         if known is None:
             return None
         self.from_cache += 1
@@ -242,19 +241,9 @@ def _quick(target: Target) -> Target:
 
 
 def _store(stored: Path, data: bytes) -> None:
-    """Keep an object. Nothing waits for the disk: what a crash tears is seen by its digest. A full disk is no loss."""
+    """Keep an object, as `keep` does, but without waiting for the disk: `kept` sees what a crash tears."""
     temporary = stored.with_name(f".{stored.name}.{os.getpid()}.{threading.get_ident()}")
     with contextlib.suppress(OSError):
         stored.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(hashlib.sha256(data).digest() + data)
         temporary.replace(stored)
-
-
-def _read(stored: Path) -> bytes | None:
-    """A cached object, if it is whole."""
-    try:
-        content = stored.read_bytes()
-    except OSError:
-        return None
-    digest, data = content[:_DIGEST], content[_DIGEST:]
-    return data if hashlib.sha256(data).digest() == digest else None

@@ -58,7 +58,7 @@ def _tiles(facts: ReportFacts) -> Markup:
     if fastest:
         tiles.append(("heaviest function", fastest[1], f"{fastest[0].name}, lowest to highest tier"))
     tiles.append(("tier-ups", f"{len(facts.published):,}", _attempts(facts)))
-    tiles.append(("boots", f"{facts.boots:,}", f"{facts.dropped:,} records dropped" if facts.dropped else ""))
+    tiles.append(("boots", f"{facts.boots:,}", f"{facts.dropped:,} records found no room" if facts.dropped else ""))
     if growth.compile_ms is not None:
         share = tables.share(growth.compile_ms, growth.total_ms)
         tiles.append(
@@ -130,6 +130,8 @@ def _functions_note(facts: ReportFacts) -> str:
 
 
 def _footer(facts: ReportFacts) -> Markup:
-    dropped = f"{count(facts.dropped)} records were dropped on the way." if facts.dropped else "No record was dropped."
+    dropped = "No record was dropped."
+    if facts.dropped:
+        dropped = f"{count(facts.dropped)} records found no room in the guest's buffer; counts lose nothing by it."
     kept = [f"Snapshot: {facts.growth.snapshot}."] if facts.growth.snapshot else []
     return tag("footer", tag("p", " ".join([dropped, *kept])))

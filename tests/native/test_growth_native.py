@@ -154,7 +154,7 @@ def test_a_compiler_that_is_killed_twice_bars_the_function_and_the_workload_goes
 
     arguments = ["1000", "4", index_of(loop, "step", pool), str(tmp_path / "barred")]
     program = prepare([loop], pool, cpu="x86-64-v2", policy=EAGER)
-    monkeypatch.setattr("bareflow.growth.service._read", lambda _: None)
+    monkeypatch.setattr("bareflow.growth.service.kept", lambda _: None)
     monkeypatch.setattr(Worker, "begin", killed_at_o3)
     growth = grow_native(program, arguments, timeout_s=LIMIT_S, watch=until(tmp_path / "barred", "step"))
     result = asyncio.run(growth)
