@@ -15,18 +15,25 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
 from bareflow.errors import BareFlowError, ImageError, ToolError
 
 ZIG_VERSION = "0.17.0"
 DIGEST_BYTES = 32
+KILL_AGAIN_S = 0.02
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TEMPORARY_BYTES = 8 << 20  # with less room than that, what a tool writes may be why it failed
 CommandPart = str | Path
+Made = TypeVar("Made")
 
 _settings = {"echo": False}
+_children: set[subprocess.Popen[bytes]] = set()  # tools that run now, in any thread
 
 
 def set_echo(verbose: bool) -> None:
@@ -131,6 +138,7 @@ def run(
         )
     except OSError as problem:
         raise ToolError(f"{line[0]} cannot be started: {problem.strerror}.") from None
+    _children.add(child)
     try:
         out, err = child.communicate(input, timeout=timeout_s)
     except BaseException as problem:
@@ -138,10 +146,39 @@ def run(
         if isinstance(problem, subprocess.TimeoutExpired):
             raise ToolError(f"{_sentence(what)} did not end within {timeout_s:g} s.", detail=shlex.join(line)) from None
         raise
+    finally:
+        _children.discard(child)
     text, complaint = out.decode(errors="replace"), err.decode(errors="replace")
     if child.returncode:
         raise error(f"{_sentence(what)} failed.", full_disk(), complaint.strip() or f"exit status {child.returncode}")
     return subprocess.CompletedProcess(line, child.returncode, text, complaint)
+
+
+def side_by_side(work: Callable[..., Made], *arguments: Iterable[object]) -> list[Made]:
+    """Call a function for each row of arguments, as `map` takes them; as many at once as there are cores.
+
+    Raises:
+        Whatever the first row that fails raises; what has not begun by then is left. Ctrl-C: tools that run are killed.
+    """
+    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # an executor that is interrupted here loses threads
+        try:
+            calls = [threads.submit(work, *row) for row in zip(*arguments, strict=True)]
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        return [call.result() for call in calls]
+    except KeyboardInterrupt:
+        threads.shutdown(wait=False, cancel_futures=True)
+        ending = Thread(target=threads.shutdown)
+        ending.start()
+        while ending.is_alive():  # one may just be starting its tool
+            for child in tuple(_children):
+                _kill_group(child)
+            ending.join(KILL_AGAIN_S)
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def full_disk() -> str:

@@ -204,14 +204,15 @@ def _build(scratch: Path, sources: Sequence[Path], script: Path, options: Sequen
     """Compile each source, preprocess the script, link; the ELF's bytes."""
     root = toolchain.data_root()
     common = [f"--target={TARGET}", "-nostdinc", "-isystem", str(compiler_headers()), f"-ffile-prefix-map={root}/="]
-    objects = []
-    for index, source in enumerate(sources):
-        made = Path(f"{index}-{source.stem}.o")
+    objects = [Path(f"{index}-{source.stem}.o") for index, source in enumerate(sources)]
+
+    def compile_one(source: Path, made: Path) -> None:
         kind = ["-flto", *FLAGS] if source.suffix == ".c" else []
         wanted = [option for option in options if kind or option.startswith(("-D", "-I"))]
         command = toolchain.zig("clang", *common, *kind, *wanted, "-c", source, "-o", made)
         toolchain.run(command, what=f"compiling {source.name}", error=CompileError, cwd=scratch)
-        objects.append(made)
+
+    toolchain.side_by_side(compile_one, sources, objects)
     preprocess = toolchain.zig(
         "clang", *common, *(option for option in options if option.startswith(("-D", "-I"))),
         "-DBAREFLOW_LINKER_SCRIPT", "-E", "-P", "-x", "c", script, "-o", "link.ld",

@@ -12,14 +12,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bareflow.compile.pool import WorkerFailure, default_pool
 from bareflow.errors import CompileError, UsageError
-from bareflow.toolchain import ZIG_VERSION, cache_dir, run, show, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, run, show, side_by_side, write_atomic, zig
 
 CACHE_FORMAT = 6  # raise it when this module or the worker's "link" makes other bytes from the same inputs
 SOURCES = (".c", ".ll", ".bc")
@@ -131,7 +131,8 @@ def _modules(paths: Sequence[Path], flags: Sequence[str]) -> list[tuple[str, byt
     sources = [source for path in paths for source in _collect(path)]
     if not sources:
         raise UsageError("There is no source to compile.", "Name a C, .ll or .bc file, or a folder of them.")
-    return [(source.name, _compile_one(source, tuple(flags))) for source in sources]
+    made = side_by_side(partial(_compile_one, flags=tuple(flags)), sources)
+    return [(source.name, module) for source, module in zip(sources, made, strict=True)]
 
 
 def _collect(path: Path) -> list[_Source]:

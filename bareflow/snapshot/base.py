@@ -20,7 +20,7 @@ from bareflow.snapshot.library_calls import LIBRARY_CALLS
 from bareflow.snapshot.link import explain
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, run, side_by_side, write_atomic, zig
 
 AGENT = (
     "agent/agent.c",
@@ -180,14 +180,15 @@ def _runtime_objects(names: Sequence[str], flags: Sequence[str]) -> list[Path]:
     headers = sorted(path for path in runtime.rglob("*.h"))
     content = [ZIG_VERSION, *flags, *(path.read_text() for path in (*sources, *headers))]
     digest = hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
-    objects = []
-    for source in sources:
-        out = cache_dir() / "agent" / digest / f"{source.stem}.o"
-        objects.append(out)
+    objects = [cache_dir() / "agent" / digest / f"{source.stem}.o" for source in sources]
+
+    def compile_one(source: Path, out: Path) -> None:
         if not out.exists():
             with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
                 made = Path(scratch) / out.name
                 command = clang(*flags, f"-I{_include()}", f"-I{runtime}", "-c", source, "-o", made)
                 run(command, what=f"compiling {source}", error=CompileError)
                 write_atomic(out, made.read_bytes())
+
+    side_by_side(compile_one, sources, objects)
     return objects

@@ -2,6 +2,8 @@
 
 import os
 import select
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -158,3 +160,39 @@ def test_apt_that_fails_is_reported(monkeypatch):
     with pytest.raises(ToolError, match="could not install qemu-pkg"):
         toolchain.ensure_program("qemu", "qemu-pkg")
     assert any("update" in call for call in calls)
+
+
+def test_what_is_done_side_by_side_comes_back_in_order():
+    assert toolchain.side_by_side(lambda a, b: a * b, range(50), range(50)) == [n * n for n in range(50)]
+
+
+def test_the_first_that_fails_side_by_side_is_the_one_that_is_told():
+    def work(number):
+        if number % 7 == 5:
+            raise ToolError(f"{number} failed.")
+
+    with pytest.raises(ToolError, match=r"^5 failed\."):
+        toolchain.side_by_side(work, range(50))
+
+
+INTERRUPTED = """
+import sys
+from bareflow import toolchain
+
+def wait(number):
+    toolchain.run(["sh", "-c", f"echo up > {sys.argv[1]}; read line < {sys.argv[2]}"], what="waiting")
+
+toolchain.side_by_side(wait, range(9))
+"""
+
+
+def test_ctrl_c_ends_tools_that_run_side_by_side(tmp_path):
+    said, never = tmp_path / "said", tmp_path / "never"
+    os.mkfifo(said)
+    os.mkfifo(never)
+    program = subprocess.Popen([sys.executable, "-c", INTERRUPTED, said, never], stderr=subprocess.PIPE)
+    said.read_text()  # the first waits
+    program.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in program.communicate(timeout=60)[1]
+    with pytest.raises(OSError, match="No such device"):  # nobody reads it any more
+        os.open(never, os.O_WRONLY | os.O_NONBLOCK)
