@@ -344,7 +344,8 @@ def freeze(
 
 @task(
     help={
-        "calls": "of each function of classic in the growing run",
+        "calls": "of each function of classic in a growing run",
+        "growths": "growing runs, of which the median counts",
         "rounds": "rounds of paired figures",
         "kernels": "small programs to be grown in QEMU for its latency",
     }
@@ -352,6 +353,7 @@ def freeze(
 def bench_tiers(
     _context: Any,
     calls: int = 50_000,
+    growths: int = 3,
     rounds: int = 9,
     kernels: int = 8,
     json: bool = False,
@@ -359,8 +361,8 @@ def bench_tiers(
 ) -> None:
     """Measure what growing costs and gives: compile share, tiers against frozen and AOT code, latency."""
     del verbose
-    positive("--calls", calls)
-    positive("--rounds", rounds)
+    for option, value in (("calls", calls), ("growths", growths), ("rounds", rounds)):
+        positive(f"--{option}", value)
     from bareflow.cli.benches import bench_folder
 
     bench_folder()
@@ -368,7 +370,7 @@ def bench_tiers(
     from bench.bench_tiers import lines_of
 
     with steps() as on_step:
-        found = measure(calls=calls, rounds=rounds, kernels=kernels, say=on_step)
+        found = measure(calls=calls, growths=growths, rounds=rounds, kernels=kernels, say=on_step)
     if json:
         emit_json(found)
         return

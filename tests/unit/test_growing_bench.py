@@ -2,14 +2,18 @@
 
 import pytest
 
-from bench.bench_tiers import distribution, judge, lines_of, printed_cycles
+from bench.bench_tiers import distribution, judge, lines_of, median_run, printed_cycles
+
+
+def growth(share):
+    return {"compile_ms": 1.0, "total_ms": 1.0 / share, "compile_share": share, "hot_to_published": distribution([])}
 
 
 def figures(**changes):
     row = {"name": "f", "seconds": 1e-3, "image_cycles": 2.0, "frozen_cycles": 2.0, "aot_cycles": 2.0}
     found = {
         "calls": 10,
-        "growth": {"compile_ms": 1.0, "total_ms": 2e3, "compile_share": 5e-4, "hot_to_published": distribution([])},
+        "growth": median_run([growth(5e-4)]),
         "functions": [{**row, "image_to_frozen": 1.0, "frozen_to_aot": 1.0}],
         "counting": {"ratio": 1.0},
         "interpreter": {"fibonacci": {"ratio": 30.0, "limit": 100.0}},
@@ -40,6 +44,13 @@ def test_a_missed_limit_is_named(changes, missed):
     assert [name for name, holds in held.items() if not holds] == [missed] * bool(missed)
     last = lines_of({**found, "holds": held})[-1]
     assert last == (f"missed: {missed}" if missed else "all limits hold")
+
+
+def test_the_growing_run_with_the_median_share_counts_and_all_shares_are_told():
+    found = figures(growth=median_run([growth(2e-3), growth(4e-4), growth(9e-4)]))
+    assert (found["growth"]["compile_share"], judge(found)["compile_share"]) == (9e-4, True)
+    assert "the median of 0.2000%, 0.0400%, 0.0900%" in lines_of({**found, "holds": judge(found)})[1]
+    assert not judge(figures(growth=median_run([growth(2e-3), growth(4e-4), growth(1.1e-3)])))["compile_share"]
 
 
 def test_short_functions_are_not_held_to_frozen_code():
