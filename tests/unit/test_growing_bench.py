@@ -49,7 +49,7 @@ def test_a_missed_limit_is_named(changes, missed):
 def test_the_growing_run_with_the_median_share_counts_and_all_shares_are_told():
     found = figures(growth=median_run([growth(2e-3), growth(4e-4), growth(9e-4)]))
     assert (found["growth"]["compile_share"], judge(found)["compile_share"]) == (9e-4, True)
-    assert "the median of 0.2000%, 0.0400%, 0.0900%" in lines_of({**found, "holds": judge(found)})[1]
+    assert "the median of 0.2000%, 0.0400%, 0.0900%" in lines_of({**found, "holds": judge(found)})[2]
     assert not judge(figures(growth=median_run([growth(2e-3), growth(4e-4), growth(1.1e-3)])))["compile_share"]
 
 
