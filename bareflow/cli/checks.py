@@ -123,18 +123,16 @@ def lint(_context: Any, json: bool = False) -> None:
 @task(help={"check": "only say what is stale"})
 def generate(_context: Any, check: bool = False, json: bool = False) -> None:
     """Rewrite the C headers and format pages made from bareflow/layouts."""
-    from bareflow.layouts.gen_c import outputs, rewrite
+    from bareflow.layouts.gen_c import rewrite, stale
 
-    root = _checkout()
-    if check:
-        stale = [path for path, text in outputs(root).items() if not path.exists() or path.read_text() != text]
-    else:
-        stale = rewrite(root)
+    files, what = stale(_checkout()), "stale" if check else "wrote"
+    if not check:
+        rewrite(files)
     if json:
-        emit_json({"stale" if check else "wrote": [str(path) for path in stale]})
+        emit_json({what: [str(path) for path in files]})
     else:
-        sys.stderr.write("".join(f"{'stale' if check else 'wrote'}: {path}\n" for path in stale))
-    if check and stale:
+        sys.stderr.write("".join(f"{what}: {path}\n" for path in files))
+    if check and files:
         raise Exit(code=1)
 
 

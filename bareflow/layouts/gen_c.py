@@ -6,6 +6,7 @@ a test regenerates them in memory and compares.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bareflow.layouts import ALL
@@ -135,18 +136,23 @@ def outputs(root: Path) -> dict[Path, str]:
     return files
 
 
-def rewrite(root: Path) -> list[Path]:
-    """Rewrite the generated files of a checkout; those that differed are returned."""
-    stale = {path: text for path, text in outputs(root).items() if not path.exists() or path.read_text() != text}
-    for path, text in stale.items():
+def stale(root: Path) -> dict[Path, str]:
+    """The generated files of a checkout that are not as they should be, and how they should be."""
+    return {path: text for path, text in outputs(root).items() if not path.exists() or path.read_text() != text}
+
+
+def rewrite(files: Mapping[Path, str]) -> None:
+    """Write generated files."""
+    for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return list(stale)
 
 
 def main() -> None:
     """Rewrite this checkout's."""
-    for path in rewrite(Path(__file__).resolve().parents[2]):
+    files = stale(Path(__file__).resolve().parents[2])
+    rewrite(files)
+    for path in files:
         print(f"wrote {path}")
 
 
