@@ -16,6 +16,7 @@ from bareflow.compile.text import module_text
 from bareflow.errors import CompileError
 from bareflow.growth.bytecode import THUNK, Interpreted, interpret
 from bareflow.growth.service import Compiled, CompileService
+from bareflow.growth.together import shared_out
 from bareflow.names import remember_names
 from bareflow.profile.decoder import KnownFunction
 from bareflow.profile.values import FunctionProfile, Profile
@@ -120,8 +121,9 @@ def prepare(
     start = start_tiers(split, interpreted, tiers or {})
     base, spent = _base(bitcode, split, service, options, start, interpreted, known)
     took = (time.monotonic() - began) * 1000
-    program = Program(bitcode, split, base, interpreted, start, known, target, service, policy, options, took)
-    return replace(program, spent_ms=spent)
+    return Program(
+        bitcode, split, base, interpreted, start, known, target, service, policy, options, took, spent_ms=spent
+    )
 
 
 def restart(program: Program, tiers: Mapping[str, str], profile: Profile | None = None) -> Program:
@@ -211,8 +213,7 @@ def _bodies(
     if plain:
         together = service.compile_text(split.bodies_text(plain), "O0")
         objects.append(together.data)
-        lines = {symbol: split.functions[symbol].lines for symbol in plain}
-        spent |= {symbol: together.compile_ms * lines[symbol] / sum(lines.values()) for symbol in plain}
+        spent |= shared_out(together.compile_ms, [split.functions[symbol] for symbol in plain])
     return objects, spent
 
 

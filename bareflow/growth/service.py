@@ -29,7 +29,7 @@ from bareflow.compile.tiers import (
     object_of,
 )
 from bareflow.errors import CompileError
-from bareflow.growth.together import SHARED_TIER, groups
+from bareflow.growth.together import SHARED_TIER, groups, shared_out
 from bareflow.growth.weights import WEIGHTED_TIERS, Seen, weighted
 from bareflow.toolchain import ZIG_VERSION, cache_dir, kept
 
@@ -152,10 +152,11 @@ class CompileService:
                 task = self._under_way[group] = asyncio.create_task(self._make_together(group))
                 task.add_done_callback(lambda _task: self._under_way.pop(group))
             await asyncio.shield(self._under_way[group])  # others may wait for it who go on
-        made, lines = self._together[group], [self.split.functions[name].lines for name in group]
+        made = self._together[group]
         if made is None:
             return None
-        return replace(made, compile_ms=made.compile_ms * self.split.functions[symbol].lines / sum(lines))
+        shares = shared_out(made.compile_ms, [self.split.functions[name] for name in group])
+        return replace(made, compile_ms=shares[symbol])
 
     async def _make_together(self, group: tuple[str, ...]) -> None:
         """Compile some functions into sections of one object, if the compiler can do all of them."""

@@ -9,7 +9,7 @@ Who belongs together depends on the program only, so that the object is found in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bareflow.compile.split import SplitFunction
 
@@ -34,3 +34,9 @@ def groups(functions: Iterable[SplitFunction], most: int = SHARED_LINES) -> dict
         room -= one.lines
     named = (tuple(one.symbol for one in group) for group in made if len(group) > 1)
     return {symbol: names for names in named for symbol in names}
+
+
+def shared_out(ms: float, functions: Collection[SplitFunction]) -> dict[str, float]:
+    """Function symbol → its share, by lines of IR, of the milliseconds that all took together."""
+    lines = sum(one.lines for one in functions)
+    return {one.symbol: ms * one.lines / lines for one in functions}
