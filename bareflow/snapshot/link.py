@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
@@ -47,7 +48,6 @@ _REFERENCE = re.compile(r":\(([^()]+)\)")
 _MAX_NAMED = 5
 _AFTER_CONSTANTS = "    .init_array :"  # in snapshot.ld
 _PLACED = (".rodata", ".eh_frame", ".note", ".llvm", ".comment", ".text", ".data", ".bss")  # by snapshot.ld
-_WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # SHF_…
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,10 @@ def _own_sections(objects: Iterable[bytes]) -> set[str]:
     others: set[str] = set()
     for data in objects:
         for section in ELFFile(io.BytesIO(data)).iter_sections():
-            if section["sh_flags"] & _ALLOC and not section.name.startswith(_PLACED):
-                (others if section["sh_flags"] & (_WRITE | _EXECUTE) else read_only).add(section.name)
+            if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and not section.name.startswith(_PLACED):
+                (others if section["sh_flags"] & (SH_FLAGS.SHF_WRITE | SH_FLAGS.SHF_EXECINSTR) else read_only).add(
+                    section.name
+                )
     return read_only - others
 
 

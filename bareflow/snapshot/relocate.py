@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_RELOC_TYPE_x64
 from elftools.elf.relocation import RelocationSection
@@ -21,7 +22,6 @@ from elftools.elf.sections import Symbol, SymbolTableSection
 
 from bareflow.errors import LinkError
 
-_WRITE, _ALLOC, _EXECUTE = 1, 2, 4
 _LATER = {"R_X86_64_GOTPCRELX": 41, "R_X86_64_REX_GOTPCRELX": 42}  # pyelftools' table lacks the first
 KINDS = {**{name: value for name, value in ENUM_RELOC_TYPE_x64.items() if isinstance(value, int)}, **_LATER}
 _KIND_NAMES = {value: name for name, value in KINDS.items()}
@@ -217,7 +217,7 @@ def _read(data: bytes) -> _Object:
     relocations: dict[int, tuple[tuple[int, int, int, int], ...]] = {}
     for one in elf.iter_sections():
         flags = one["sh_flags"]
-        content = one.data() if flags & _ALLOC and one["sh_size"] else b""
+        content = one.data() if flags & SH_FLAGS.SHF_ALLOC and one["sh_size"] else b""
         sections.append(_Section(one.name, flags, one["sh_size"], one["sh_addralign"], content))
         if isinstance(one, SymbolTableSection) and not symbols:
             symbols = tuple(map(_symbol, one.iter_symbols()))
@@ -276,8 +276,8 @@ def _lay_out(file: _Object, entry: str) -> tuple[list[Piece], dict[int, int], in
     at = 0
     wanted = [(index, file.sections[index]) for index in sorted(_needed(file, entry))]
     wanted = [(index, one) for index, one in wanted if _wanted(one, entry)]
-    for index, one in sorted(wanted, key=lambda pair: not pair[1].flags & _EXECUTE):
-        code = bool(one.flags & _EXECUTE)
+    for index, one in sorted(wanted, key=lambda pair: not pair[1].flags & SH_FLAGS.SHF_EXECINSTR):
+        code = bool(one.flags & SH_FLAGS.SHF_EXECINSTR)
         align = max(one.align, _ROW if code else 1)
         if align > 4096:
             raise LinkError(f"Section {one.name} of {entry} wants an alignment of {align} bytes.")
@@ -290,9 +290,13 @@ def _lay_out(file: _Object, entry: str) -> tuple[list[Piece], dict[int, int], in
 
 def _wanted(section: _Section, entry: str) -> bool:
     """Whether a section goes into the blob; call-frame information and notes do not."""
-    if not section.flags & _ALLOC or not section.size or section.name.startswith((".eh_frame", ".note", ".llvm")):
+    if (
+        not section.flags & SH_FLAGS.SHF_ALLOC
+        or not section.size
+        or section.name.startswith((".eh_frame", ".note", ".llvm"))
+    ):
         return False
-    if section.flags & _WRITE and not section.name.startswith(".data.rel.ro"):
+    if section.flags & SH_FLAGS.SHF_WRITE and not section.name.startswith(".data.rel.ro"):
         raise LinkError(
             f"The object of {entry} has writable data in {section.name}, which may exist only once, in the base."
         )
