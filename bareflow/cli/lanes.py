@@ -15,13 +15,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 GRACE_S = 20.0  # for the fixtures of a test that was interrupted
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 NO_TESTS = 5  # pytest's exit status
 SUM = re.compile(r"\n*[^\n]* in \d+\.\d+s[^\n]*\Z")  # pytest's last line
 
@@ -38,14 +37,14 @@ def run_lanes(arguments: Sequence[str], root: Path, count: int) -> int:
         pytest's exit status: 0 only if each returned it and, together, they ran every test once.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP; the processes are gone.
+        KeyboardInterrupt: Ctrl-C, and what is taken for it; the processes are gone.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bareflow-tests-") as name:
         folder, lanes = Path(name), []
         reader, writer = os.pipe()
         try:
-            with _endings_interrupt(), os.fdopen(reader, encoding="utf-8") as progress:
+            with os.fdopen(reader, encoding="utf-8") as progress:
                 lanes += [_start(arguments, root, folder, number, writer) for number in range(count)]
                 os.close(writer)
                 for line in progress:
@@ -82,17 +81,6 @@ def _start(arguments: Sequence[str], root: Path, folder: Path, number: int, prog
 
 def _output(folder: Path, number: int) -> Path:
     return folder / f"output-{number}.txt"
-
-
-@contextmanager
-def _endings_interrupt() -> Iterator[None]:
-    """Take a request to end as Ctrl-C is taken."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDINGS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _end(lanes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -139,11 +139,16 @@ def end_as_by_ctrl_c(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Run the tasks named on the command line."""
+def take_endings_as_ctrl_c() -> None:
+    """Have every request to end this process do what Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, end_as_by_ctrl_c)
+
+
+def main() -> None:
+    """Run the tasks named on the command line."""
+    take_endings_as_ctrl_c()
     try:
         version = metadata.version("bareflow")
     except metadata.PackageNotFoundError:

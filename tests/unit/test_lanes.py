@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "import sys; from pathlib import Path; from bareflow.cli.lanes import run_lanes\n"
+PROGRAM += "from bareflow.cli.program import take_endings_as_ctrl_c; take_endings_as_ctrl_c()\n"
 PROGRAM += "sys.exit(run_lanes(['tests'], Path.cwd(), 2))"
 
 
