@@ -68,16 +68,16 @@ def test_a_growth_that_is_stopped_keeps_what_was_counted(tmp_path):
     recipe = recipe_of(tmp_path, "static volatile int x; static void f(void) { x++; } int main(void) { for (;;) f(); }")
     places = Places(tmp_path / "out", recipe.name)
 
-    async def stop_at_the_first_rise():
-        rose = asyncio.Event()
-        gardener = Gardener(Watch(tier_up=lambda _: rose.set()))
+    async def stop_when_a_risen_function_was_counted():
+        rises, counted = [], asyncio.Event()
+        gardener = Gardener(Watch(tier_up=rises.append, counts=lambda _: counted.set() if rises else None))
         growing = asyncio.create_task(grow(recipe, places, SETTINGS, gardener))
-        await rose.wait()
+        await counted.wait()
         growing.cancel()
         await growing
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(stop_at_the_first_rise())
+        asyncio.run(stop_when_a_risen_function_was_counted())
     assert {name for name, _ in load_profile(places.profile).functions} == {"f", "main"}
 
 
