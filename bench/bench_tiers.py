@@ -26,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -57,6 +58,7 @@ SMALL = 200  # lines of IR
 MICROSECOND = 1e-6
 REPEATS = 9  # processes of each way within a round, some hundredths of a second each; the least counts
 COUNTED_CALLS = 200  # of each function, half a second
+COUNTED_REPEATS = 3  # as REPEATS, of what being watched costs
 RUN_TIMEOUT_S = 3600.0
 GUEST_TIMEOUT_S = 60.0
 KERNELS = Path(__file__).resolve().parent / "kernels"
@@ -194,7 +196,8 @@ def measure_function(
 ) -> dict[str, Any]:
     """Medians over rounds of paired ratios."""
     order = random.Random(function)  # noqa: S311  an order, not a secret
-    samples = [one_round(function, commands, order) for _ in range(rounds)]
+    ways = {name: partial(cycles_per_call, name, command, function) for name, command in commands.items()}
+    samples = [least_of(ways, order, REPEATS) for _ in range(rounds)]
     frozen = median(sample["frozen"] for sample in samples)
     return {
         "name": function,
@@ -207,15 +210,15 @@ def measure_function(
     }
 
 
-def one_round(function: str, commands: Mapping[str, Sequence[str]], order: random.Random) -> dict[str, float]:
-    """The fewest ticks per call over some processes of each way: other programs on this machine only ever add.
+def least_of(ways: Mapping[str, Callable[[], float]], order: random.Random, repeats: int) -> dict[str, float]:
+    """The least that each way took in some processes of its own: other programs on this machine only ever add.
 
     The ways take turns in random order, so that whatever slows the machine meets all of them.
     """
-    found = dict.fromkeys(commands, math.inf)
-    for _ in range(REPEATS):
-        for name in order.sample(list(commands), len(commands)):
-            found[name] = min(found[name], cycles_per_call(name, commands[name], function))
+    found = dict.fromkeys(ways, math.inf)
+    for _ in range(repeats):
+        for name in order.sample(list(ways), len(ways)):
+            found[name] = min(found[name], ways[name]())
     return found
 
 
@@ -248,11 +251,16 @@ def measure_counting(recipe: Recipe, pool: CompilePool, rounds: int) -> dict[str
         snapshot = Path(place) / "frozen.snapshot"
         snapshot.write_bytes(freeze(recipe).snapshot)
         words = [str(COUNTED_CALLS)]
-        frozen = native_command(snapshot, ["classic", *words])
-        ratios = []
-        for _ in range(rounds):
-            watched = cpu_seconds(lambda: asyncio.run(grow_native(program, words, stdin=b"", timeout_s=300)))
-            ratios.append(watched / cpu_seconds(lambda: subprocess.check_output(frozen, timeout=300)))
+        command = native_command(snapshot, ["classic", *words])
+        ways = {
+            "watched": lambda: cpu_seconds(
+                lambda: asyncio.run(grow_native(program, words, stdin=b"", timeout_s=GUEST_TIMEOUT_S))
+            ),
+            "frozen": lambda: cpu_seconds(lambda: subprocess.check_output(command, timeout=GUEST_TIMEOUT_S)),
+        }
+        order = random.Random("counting")  # noqa: S311  an order, not a secret
+        found = [least_of(ways, order, COUNTED_REPEATS) for _ in range(rounds)]
+    ratios = [one["watched"] / one["frozen"] for one in found]
     return {"ratio": round(median(ratios), 4), "lowest": min(ratios), "highest": max(ratios), "rounds": rounds}
 
 
