@@ -9,7 +9,7 @@ What a run is (a Linux process, a machine) is a function's matter; this module o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bareflow.errors import MachineError
 from bareflow.growth.growing import TierUp
@@ -136,14 +136,13 @@ async def grow_boots(
     profile, done = earlier or Profile(), list[Boot]()
     converged = False
     while len(done) < most and not converged:
-        rises: tuple[TierUp, ...] = ()
         if done:
             result = done[-1].result
             program = restart(program, tiers_of(result), profile)
-            rises = rises_between(result, program)
+            program = replace(program, rises=rises_between(result, program))
         number = len(done) + 1
-        on_boot(number, program, rises)
-        boot = Boot(number, program, await run(program), rises)
+        on_boot(number, program, program.rises)
+        boot = Boot(number, program, await run(program), program.rises)
         if done and (why := difference(done[0].outcome, boot.outcome)):
             raise MachineError(
                 f"{program.bitcode.name} differs between its runs: {why} (run 1 against run {number}).",

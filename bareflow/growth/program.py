@@ -15,6 +15,7 @@ from bareflow.compile.split import Split, SplitFunction, split_module
 from bareflow.compile.text import module_text
 from bareflow.errors import CompileError
 from bareflow.growth.bytecode import THUNK, Interpreted, interpret
+from bareflow.growth.growing import TierUp
 from bareflow.growth.service import Compiled, CompileService
 from bareflow.growth.together import shared_out
 from bareflow.names import remember_names
@@ -46,6 +47,7 @@ class Program:
         prepare_ms: time it took to get here.
         trials_s: seconds for trials of functions that have reached O3, while it runs; 0: there are none.
         spent_ms: function symbol → CPU time that its code in the base took; 0 where it came from the cache.
+        rises: tier-ups since the run before.
     """
 
     bitcode: Bitcode
@@ -61,6 +63,7 @@ class Program:
     prepare_ms: float
     trials_s: float = 0.0
     spent_ms: Mapping[str, float] = field(default_factory=dict)
+    rises: tuple[TierUp, ...] = ()
 
     @property
     def functions(self) -> tuple[SplitFunction, ...]:
@@ -143,7 +146,7 @@ def restart(program: Program, tiers: Mapping[str, str], profile: Profile | None 
     options, interpreted = program.options, program.interpreted
     base, spent = _base(program.bitcode, program.split, program.service, options, start, interpreted, known)
     took = (time.monotonic() - began) * 1000
-    return replace(program, base=base, start=start, known=known, prepare_ms=took, spent_ms=spent)
+    return replace(program, base=base, start=start, known=known, prepare_ms=took, spent_ms=spent, rises=())
 
 
 def start_tiers(split: Split, interpreted: Interpreted, tiers: Mapping[str, str]) -> dict[str, str]:

@@ -44,6 +44,7 @@ class GrowthRun:
             branches=program.interpreted.branches,
             known=program.known,
             policy=program.policy,
+            rises=program.rises,
             on_tier_up=self.watch.tier_up,
             on_note=self._note,
             on_counts=self.watch.counts,

@@ -69,6 +69,7 @@ class GrowthSession:
         branches: function symbol → edge counters by terminator, of those that can be interpreted.
         known: function symbol → what earlier runs saw of it.
         policy: when functions rise, and how far.
+        rises: tier-ups since the run before, for the profile.
         on_tier_up: called with every tier-up.
         on_note: called with one sentence about whatever did not work.
         on_counts: called with all functions when a round of counts has come.
@@ -84,6 +85,7 @@ class GrowthSession:
         branches: Mapping[str, Sequence[Sequence[int]]] | None = None,
         known: Mapping[str, FunctionProfile] | None = None,
         policy: Policy | None = None,
+        rises: Sequence[TierUp] = (),
         on_tier_up: Callable[[TierUp], None] = lambda _: None,
         on_note: Callable[[str], None] = lambda _: None,
         on_counts: Callable[[Sequence[Growing]], None] = lambda _: None,
@@ -125,6 +127,8 @@ class GrowthSession:
         self._boot = random.getrandbits(32)
         self._began = time.monotonic()
         self._finished = False
+        for up in rises:
+            self._note_event(up)
 
     # ---- messages in ----
 

@@ -1,7 +1,7 @@
 """Runs that follow each other, and what is said of them at the end: no process, no compiler."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,27 +37,39 @@ def rise(before, after, compile_ms=3.0):
     return TierUp("f", before, after, compile_ms, 12.5, 64, 100, 250.0)
 
 
+@dataclass(frozen=True)
+class Played:
+    """A program as far as runs are concerned."""
+
+    base: SimpleNamespace
+    bitcode: SimpleNamespace
+    start: dict[str, str] = field(default_factory=dict)
+    spent_ms: dict[str, float] = field(default_factory=lambda: {"f": 4.0})
+    rises: tuple[TierUp, ...] = ()
+
+
 class Machine:
     """Plays the results given, and remembers what it was asked to start with."""
 
     def __init__(self, monkeypatch, results):
-        self.results, self.started, self.saved = list(results), [], []
+        self.results, self.started, self.rises, self.saved = list(results), [], [], []
         monkeypatch.setattr(boots_module, "restart", replace_start)
 
     async def run(self, program):
         self.started.append(program.start)
+        self.rises.append([(up.function, up.before, up.after) for up in program.rises])
         return self.results.pop(0)
 
     def grow(self, most=9, earlier=None):
         base = SimpleNamespace(
             symbols=SimpleNamespace(functions={"f.body": (0, 48)}), slots=[Slot("f", "", "f.body", "O1")]
         )
-        program = SimpleNamespace(start={}, base=base, bitcode=SimpleNamespace(name="w"), spent_ms={"f": 4.0})
+        program = Played(base, SimpleNamespace(name="w"))
         return asyncio.run(grow_boots(program, self.run, most=most, earlier=earlier, save=self.saved.append))
 
 
 def replace_start(program, tiers, _profile):
-    return SimpleNamespace(**{**vars(program), "start": dict(tiers)})
+    return replace(program, start=dict(tiers), rises=())
 
 
 def test_each_run_starts_where_the_one_before_ended_until_nothing_rises(monkeypatch):
@@ -86,6 +98,7 @@ def test_what_a_run_has_earned_begins_the_next_and_counts_as_a_rise(monkeypatch)
     machine = Machine(monkeypatch, [short, run_result("O3")])
     grown = machine.grow()
     assert machine.started == [{}, {"f": "O3"}]
+    assert machine.rises == [[], [("f", "O1", "O3")]]
     assert [(up.before, up.after, up.at_ms, up.code_bytes) for up in grown.last.tier_ups] == [("O1", "O3", 0.0, 48)]
     assert (len(grown.boots), grown.converged) == (2, True)
 

@@ -7,6 +7,7 @@ import pytest
 
 from bareflow.compile.split import SplitFunction
 from bareflow.errors import CompileError
+from bareflow.growth.growing import TierUp
 from bareflow.growth.reports import PLACES_HOT
 from bareflow.growth.service import Compiled
 from bareflow.growth.session import GrowthSession
@@ -53,14 +54,16 @@ class Service:
 class Agent:
     """What a growing program would do with the host's messages."""
 
-    def __init__(self, arena=4096, policy=None, answer="done", first="O0"):
+    def __init__(self, arena=4096, policy=None, answer="done", first="O0", rises=()):
         self.answers = [answer]
         self.memory, self.orders, self.notes, self.armed = {}, [], [], []
         self.service = Service()
         functions = tuple(SplitFunction(name, name, "0" * 32, 50, (), recursive=False) for name in ("f", "g"))
         symbols = ImageSymbols({"evil_symbol": 0x400000}, {"f.body": (BODY_AT, 64), "g.body": (BODY_AT + 64, 64)})
         base = Base(b"", tuple(Slot(one.symbol, "", one.body, first) for one in functions), BUILD, symbols)
-        self.session = GrowthSession(base, functions, self.service, self.take, policy=policy, on_note=self.notes.append)
+        self.session = GrowthSession(
+            base, functions, self.service, self.take, policy=policy, rises=rises, on_note=self.notes.append
+        )
         self.say("started", AGENT_STARTED.encode(functions=2, arena_base=ARENA, arena_size=arena, build_id=BUILD))
 
     def say(self, kind, payload):
@@ -310,6 +313,12 @@ def test_counts_and_tier_ups_reach_the_profile():
     assert (f.calls, f.self_calls, f.tier) == (150, 3, "O1")
     assert [(event.function, event.before, event.after) for event in profile.events] == [("f", "O0", "O1")]
     assert {tier: times.code_bytes for tier, times in f.times.items()} == {"O0": 64, "O1": 16}
+
+
+def test_tier_ups_since_the_run_before_are_in_the_profile_of_this_one():
+    agent = Agent(rises=[TierUp("f", "interp", "O0", 1.5, 0.0, 64, 90, 0.0)])
+    (event,) = agent.session.profile().events
+    assert (event.function, event.before, event.after, event.at_us, event.compile_us) == ("f", "interp", "O0", 0, 1500)
 
 
 def test_messages_that_make_no_sense_are_noted_and_harmless():
