@@ -7,13 +7,16 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bareflow.errors import ImageError, ProfileError
+from bareflow.image.recipe import PackedFile, Recipe
 from bareflow.profile.store import load_to_add, save_profile
 from bareflow.profile.values import Profile
 from bareflow.toolchain import cache_dir, write_atomic
+
+PROFILE_NAME = "PROFILE.BIN"  # on the growing image
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,12 @@ class Places:
     def snapshot(self) -> Path:
         """The frozen program of the last growth."""
         return self.folder / "optimized_snapshot.bin"
+
+    def with_profile(self, recipe: Recipe) -> Recipe:
+        """A recipe whose image carries the profile, where there is one."""
+        if not self.profile.exists():
+            return recipe
+        return replace(recipe, files=(*recipe.files, PackedFile(self.profile, PROFILE_NAME)))
 
 
 @dataclass
