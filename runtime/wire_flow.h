@@ -3,14 +3,8 @@
 #ifndef BAREFLOW_WIRE_FLOW_H
 #define BAREFLOW_WIRE_FLOW_H
 
+#include "bareflow/copy.h"
 #include "bareflow/wire.h"
-
-static inline void bf_copy(void *to, const void *from, size_t n) {
-    uint8_t *out = to;
-    const uint8_t *in = from;
-    while (n--)
-        *out++ = *in++;
-}
 
 /* How far offset `later` is ahead of `earlier`. */
 static inline int32_t bf_ahead(uint32_t later, uint32_t earlier) {

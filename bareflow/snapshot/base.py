@@ -24,6 +24,7 @@ from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, ru
 
 AGENT = (
     "agent/agent.c",
+    "agent/code.c",
     "agent/slow.c",
     "agent/rotate.c",
     "agent/trial.c",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The tick: polls the wire, takes code in, publishes it, and reports. It starts before main and ends behind
+/* The tick: polls the wire, publishes code, and reports. It starts before main and ends behind
  * it. Everything has its size; if the host dies, stalls or sends nonsense, the workload stays as it is. */
 #include "bareflow/agent.h"
-#include "bareflow/crc32.h"
-#include "bareflow/gen/snapshot.h"
+#include "bareflow/copy.h"
+#include "bareflow/cpuid_words.h"
 #include "bareflow/wire.h"
+#include "code.h"
 #include "port.h"
 #include "rotate.h"
 #include "seen.h"
@@ -25,8 +26,6 @@
 
 static struct bf_wire wire;
 static uint8_t outgoing[OUTGOING], incoming[WIRE_MAX_PAYLOAD];
-static uint64_t arena, arena_size, arena_used;
-static uint64_t window_start, window_end; /* code memory that is writable now; empty outside of a tick */
 static uint64_t places[PLACES];
 static uint32_t places_in, places_out;
 static uint64_t ticks, ticks_missed, places_dropped;
@@ -40,56 +39,20 @@ static uint64_t polled_tsc;
 static uint32_t
     idle_ticks; /* since the last message to or from the host; more than IDLE_TICKS: ticks are slow */
 
-static void copy(void *to, const void *from, uint64_t n) {
-    uint8_t *out = to;
-    const uint8_t *in = from;
-    while (n--)
-        *out++ = *in++;
-}
-
-static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-    __asm__ volatile("cpuid"
-                     : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
-                     : "a"(leaf), "c"(subleaf));
-}
-
-static void cpuid_words(uint32_t *words) {
-    uint32_t most[4], r[4];
-    cpuid(0, 0, most);
-    cpuid(1, 0, r);
-    words[CPUID_WORD_1_ECX] = r[2];
-    words[CPUID_WORD_1_EDX] = r[3];
-    if (most[0] >= 7) {
-        cpuid(7, 0, r);
-        words[CPUID_WORD_7_EBX] = r[1];
-        words[CPUID_WORD_7_ECX] = r[2];
-        words[CPUID_WORD_7_EDX] = r[3];
-        uint32_t subleaves = r[0];
-        cpuid(7, 1, r);
-        words[CPUID_WORD_7_1_EAX] = subleaves ? r[0] : 0;
-    }
-    cpuid(0x80000000, 0, most);
-    if (most[0] >= 0x80000001) {
-        cpuid(0x80000001, 0, r);
-        words[CPUID_WORD_80000001_ECX] = r[2];
-        words[CPUID_WORD_80000001_EDX] = r[3];
-    }
-}
-
 static void greet(void) {
     struct agent_started record = {
         .version = GROWTH_VERSION,
         .functions = bf_program.functions,
-        .arena_base = arena,
-        .arena_size = arena_size,
+        .arena_base = bf_code.base,
+        .arena_size = bf_code.size,
         .tsc = bf_tsc(),
         .ns = bf_clock_ns(),
         .timing_overhead = bf_agent.overhead,
-        .arena_used = arena_used,
+        .arena_used = bf_code.used,
         .run = run,
     };
-    cpuid_words(record.cpuid);
-    copy(record.build_id, bf_program.build_id, sizeof record.build_id);
+    bf_cpuid_words(record.cpuid);
+    bf_copy(record.build_id, bf_program.build_id, sizeof record.build_id);
     if (bf_wire_send(&wire, GROWTH_STARTED, &record, sizeof record) < 0)
         return;
     for (uint32_t i = 0; greeted && i < bf_program.functions; i++)
@@ -97,59 +60,17 @@ static void greet(void) {
     greeted = wire.peer;
 }
 
-/* ---- code ---- */
-
-static int in_arena(uint64_t start, uint64_t length) {
-    return length && start >= arena && length <= arena_size && start - arena <= arena_size - length;
-}
-
-static void close_window(void) {
-    if (window_end > window_start)
-        bf_code_writable(window_start, window_end, 0);
-    window_start = window_end = 0;
-}
-
-static void take_code(const uint8_t *payload, uint32_t length) {
-    struct code_piece piece;
-    if (length <= sizeof piece)
-        return;
-    copy(&piece, payload, sizeof piece);
-    length -= sizeof piece;
-    uint64_t end = piece.address + length;
-    if (!in_arena(piece.address, length))
-        return;
-    if (piece.address < window_start || end > window_end) {
-        close_window();
-        if (bf_code_writable(piece.address, end, 1) < 0)
-            return;
-        window_start = piece.address & ~4095ull;
-        window_end = (end + 4095) & ~4095ull;
-    }
-    copy((void *)piece.address, payload + sizeof piece, length);
-}
-
-/* What keeps code from being called: PUBLISH_… */
-static uint16_t usable(uint64_t start, uint64_t entry, uint32_t length, uint32_t crc) {
-    uint32_t ignored[4];
-    if (!in_arena(start, length) || entry - start >= length)
-        return PUBLISH_REFUSED;
-    if (bf_crc32(0, (const void *)start, length) != crc)
-        return PUBLISH_DAMAGED;
-    if (start + length - arena > arena_used)
-        arena_used = start + length - arena;
-    cpuid(0, 0, ignored); /* serialises: no instruction of the blob was fetched before it was written */
-    return PUBLISH_DONE;
-}
+/* ---- orders ---- */
 
 /* What keeps an order from being carried out: PUBLISH_… */
 static uint16_t check(const struct publish_order *order) {
     if (order->function >= bf_program.functions || order->tier >= GROWTH_TIERS)
         return PUBLISH_REFUSED;
-    return usable(order->start, order->entry, order->length, order->crc);
+    return bf_code_usable(order->start, order->entry, order->length, order->crc);
 }
 
 static void publish(const struct publish_order *order) {
-    close_window();
+    bf_code_close();
     struct published_record answer = {
         .function = order->function, .tier = order->tier, .status = check(order), .blob = order->blob};
     if (order->function < bf_program.functions) {
@@ -168,8 +89,6 @@ static void publish(const struct publish_order *order) {
     answer.tsc = bf_tsc();
     bf_wire_send(&wire, GROWTH_PUBLISHED, &answer, sizeof answer);
 }
-
-/* ---- orders ---- */
 
 static void arm_order(const struct arm_order *order) {
     if (order->function >= bf_program.functions)
@@ -216,9 +135,9 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
         struct collect_order collect;
         struct text_order text;
     } order;
-    copy(&order, payload, length < sizeof order ? length : sizeof order);
+    bf_copy(&order, payload, length < sizeof order ? length : sizeof order);
     if (type == GROWTH_CODE)
-        take_code(payload, length);
+        bf_code_take(payload, length);
     else if (type == GROWTH_PUBLISH && length >= sizeof order.publish)
         publish(&order.publish);
     else if (type == GROWTH_ARM && length >= sizeof order.arm)
@@ -226,8 +145,8 @@ static void receive(void *context, uint16_t type, const uint8_t *payload, uint32
     else if (type == GROWTH_COLLECT && length >= sizeof order.collect)
         collect_order(&order.collect);
     else if (type == GROWTH_TRIAL) {
-        close_window();
-        bf_trial_order(&wire, payload, length, usable);
+        bf_code_close();
+        bf_trial_order(&wire, payload, length);
     } else if (type == GROWTH_TEXT && length >= sizeof order.text)
         text_order(&order.text);
     else if (type == GROWTH_INPUT && length >= sizeof order.text)
@@ -368,7 +287,7 @@ void bf_poll(void) {
     polled_tsc = now;
     report();
     bf_wire_poll(&wire, bf_clock_us());
-    close_window();
+    bf_code_close();
 }
 
 /* Make ticks rare while the host has nothing for us, and frequent again when it has. */
@@ -404,7 +323,7 @@ static void tick(uint64_t interrupted) {
     uint32_t before = idle_ticks;
     report();
     bf_wire_poll(&wire, bf_clock_us());
-    close_window();
+    bf_code_close();
     if (!bf_port_alive())
         bf_timer_start(0, 0); /* nobody will ever listen: leave the workload alone */
     else if (!idle_ticks && before > IDLE_TICKS)
@@ -428,10 +347,7 @@ __attribute__((constructor(101))) static void start(void) {
     run = bf_run_identity();
     if (bf_port_open(__environ) < 0)
         return;
-    arena_size = bf_program.arena_size;
-    arena = (uint64_t)bf_code_memory(bf_program.arena_hint, arena_size);
-    if (!arena)
-        arena_size = 0;
+    bf_code_open(bf_program.arena_hint, bf_program.arena_size);
     struct bf_wire_config config = {.session = (uint32_t)bf_tsc() | 1,
                                     .outgoing = outgoing,
                                     .outgoing_size = sizeof outgoing,
@@ -440,7 +356,7 @@ __attribute__((constructor(101))) static void start(void) {
                                     .read = bf_port_read,
                                     .write = bf_port_write,
                                     .receive = receive};
-    copy(config.build_id, bf_program.build_id, sizeof config.build_id);
+    bf_copy(config.build_id, bf_program.build_id, sizeof config.build_id);
     if (bf_wire_init(&wire, &config) == 0 && bf_timer_prepare(tick) == 0)
         bf_agent.ticking = bf_timer_start(bf_program.tick_us, bf_program.tick_us) == 0;
     else
@@ -459,7 +375,7 @@ static void farewell(int (*done)(void)) {
             last = bf_clock_us();
         acknowledged = wire.acknowledged;
     }
-    close_window();
+    bf_code_close();
 }
 
 static int introduced(void) {

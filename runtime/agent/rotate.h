@@ -28,9 +28,7 @@ void bf_rotation_end(uint32_t function);
 /* A round that has ended and was not reported yet; NULL: none. */
 const struct tried_record *bf_rotation_report(void);
 
-/* What keeps a blob from being called: PUBLISH_… */
-typedef uint16_t (*bf_usable_fn)(uint64_t start, uint64_t entry, uint32_t length, uint32_t crc);
-void bf_trial_order(struct bf_wire *wire, const uint8_t *payload, uint32_t length, bf_usable_fn usable);
+void bf_trial_order(struct bf_wire *wire, const uint8_t *payload, uint32_t length);
 void bf_trial_report(struct bf_wire *wire);
 
 #endif

@@ -2,9 +2,9 @@
 /* Runs a code snapshot in a Linux process: the same bytes at the same addresses as in the guest, judged by
  * the loader's own check. Usage: runner SNAPSHOT [ARGUMENT…]; argv[0] of the workload is the first ARGUMENT.
  * The runner itself is position-independent, so that it is never where the snapshot wants to be. */
+#include <bareflow/cpuid_words.h>
 #include <bareflow/gen/memmap.h>
 #include <bareflow/gen/verdict.h>
-#include <cpuid.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <snapshot_check.h>
@@ -43,28 +43,6 @@ static const void *read_file(const char *path, uint64_t *size) {
     close(file);
     *size = (uint64_t)status.st_size;
     return data;
-}
-
-/* The words that CPUID_WORD_… number, as the kernel reads them. */
-static void read_cpuid(uint32_t words[8]) {
-    uint32_t eax, ebx, ecx, edx;
-
-    memset(words, 0, 8 * sizeof *words);
-    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) {
-        words[CPUID_WORD_1_ECX] = ecx;
-        words[CPUID_WORD_1_EDX] = edx;
-    }
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
-        words[CPUID_WORD_7_EBX] = ebx;
-        words[CPUID_WORD_7_ECX] = ecx;
-        words[CPUID_WORD_7_EDX] = edx;
-        if (eax && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
-            words[CPUID_WORD_7_1_EAX] = eax;
-    }
-    if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx)) {
-        words[CPUID_WORD_80000001_ECX] = ecx;
-        words[CPUID_WORD_80000001_EDX] = edx;
-    }
 }
 
 static void map_segment(const char *path, const uint8_t *file, const struct snapshot_segment *segment) {
@@ -149,7 +127,7 @@ static _Noreturn void enter(uint64_t entry, uint64_t *stack) {
 
 int main(int argc, char **argv) {
     struct snapshot_view view = {0};
-    uint32_t words[8], refusal;
+    uint32_t words[8] = {0}, refusal;
     uint64_t size;
     const void *file;
     char why[96];
@@ -157,7 +135,7 @@ int main(int argc, char **argv) {
     if (argc < 3)
         refuse("usage", "runner SNAPSHOT NAME [ARGUMENT…]", HOST_BAD_INPUT);
     file = read_file(argv[1], &size);
-    read_cpuid(words);
+    bf_cpuid_words(words);
     refusal = snapshot_pick(file, size, words, &view);
     if (refusal == REFUSED_FEATURE)
         snprintf(why, sizeof why, "this CPU lacks %s", view.missing_feature);
