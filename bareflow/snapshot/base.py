@@ -30,6 +30,7 @@ AGENT = (
     "agent/trial.c",
     "agent/port.c",
     "agent/seen.c",
+    "agent/wait.c",
     "agent/entry.S",
     "wire.c",
     "wire_flow.c",
@@ -59,10 +60,10 @@ INTERPRETER_FLAGS = (
 BASE_ADDRESS = next(one.value for one in MEMMAP.constants if one.name == "MEM_WORKLOAD_BASE")
 LINK_FLAGS = (
     *("-m", "elf_x86_64", "-static", "--gc-sections", "-z", "nostart-stop-gc"),
-    *("--build-id=none", "-z", "noexecstack", "--strip-debug"),
+    *("--build-id=none", "-z", "noexecstack", "--strip-debug", "--wrap=__syscall_cp"),
     f"--image-base={BASE_ADDRESS:#x}",
 )
-_LINK_FORMAT = 3  # raise it when the same inputs are to give another base
+_LINK_FORMAT = 4  # raise it when the same inputs are to give another base
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@
 
 #define PAGE 4096ull
 #define ARENA_LIMIT 0x80000000ull /* 32-bit absolute addresses reach below it */
-#define SYSCALL_INSTRUCTION 0x050f
-#define LINUX_STACK (8ull << 20) /* as much as a workload has: see sleep_on */
+#define TICKS (1ull << (SYS_SIGTICK - 1))
 
 static int port = -1;
 static int is_socket;
 static int linux_timer, timer; /* whether there is one of timer_create, and which */
 static void (*on_tick)(uint64_t);
+int bf_ticks_held;
 static uint8_t signal_stack[65536] __attribute__((aligned(16)));
 
 /* The value of a variable, which is taken out of the environment: the workload does not get to see it. */
@@ -118,20 +118,10 @@ uint64_t bf_run_identity(void) {
     return (random ^ bf_tsc()) | 1;
 }
 
-/* Linux ends a sleep for any handler, SA_RESTART or not. It still knows then how much of it is left, until
- * the handler returns: so the tick sleeps the rest itself, with EINTR from a signal of the workload's own
- * alone, whose handler then runs on the tick's stack. */
-static void sleep_on(uint64_t rip, int64_t *rax) {
-    if (linux_timer && *rax == SYS_EINTR && *(const uint16_t *)(rip - 2) == SYSCALL_INSTRUCTION)
-        *rax = SYS3(SYS_RESTART_SYSCALL, 0, 0, 0);
-}
-
 static void handler(int number, void *info, void *context) {
     (void)number;
     (void)info;
-    uint64_t rip = *(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP);
-    on_tick(rip);
-    sleep_on(rip, (int64_t *)((uint8_t *)context + SYS_UCONTEXT_RAX));
+    on_tick(*(uint64_t *)((uint8_t *)context + SYS_UCONTEXT_RIP));
 }
 
 /* A device says by SIGIO when something has come: then a tick need not wait for its time. */
@@ -142,15 +132,11 @@ static void announce(void) {
     SYS3(SYS_FCNTL, port, SYS_F_SETFL, SYS_O_RDWR | SYS_O_NONBLOCK | SYS_O_ASYNC);
 }
 
-static int64_t use_stack(void *base, uint64_t size) {
-    struct sys_stack stack = {base, 0, size};
-    return SYS3(SYS_SIGALTSTACK, &stack, 0, 0);
-}
-
 int bf_timer_prepare(void (*tick)(uint64_t interrupted)) {
     on_tick = tick;
-    struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, SYS_TICK_SIGNALS};
-    if (use_stack(signal_stack, sizeof signal_stack) < 0 ||
+    struct sys_sigaction action = {handler, SYS_SA_FLAGS, bf_signal_return, SYS_ALL_SIGNALS};
+    struct sys_stack stack = {signal_stack, 0, sizeof signal_stack};
+    if (SYS3(SYS_SIGALTSTACK, &stack, 0, 0) < 0 ||
         sys_call(SYS_RT_SIGACTION, SYS_SIGTICK, (uint64_t)&action, 0, 8, 0, 0) < 0)
         return -1;
     if (sys_call(SYS_RT_SIGACTION, SYS_SIGIO, (uint64_t)&action, 0, 8, 0, 0) == 0)
@@ -167,14 +153,29 @@ int bf_timer_start(uint32_t first, uint32_t us) {
         if (SYS3(SYS_TIMER_CREATE, SYS_CLOCK_MONOTONIC, &event, &timer) < 0)
             return -1;
         linux_timer = 1;
-        int64_t room = sys_call(SYS_MMAP, 0, LINUX_STACK, SYS_PROT_READ | SYS_PROT_WRITE,
-                                SYS_MAP_PRIVATE_ANONYMOUS | SYS_MAP_NORESERVE, (uint64_t)-1, 0);
-        if (room > 0)
-            use_stack((void *)room, LINUX_STACK);
     }
     times[1] *= 1000;
     times[3] *= 1000;
     return sys_call(SYS_TIMER_SETTIME, (uint64_t)timer, 0, (uint64_t)times, 0, 0, 0) < 0 ? -1 : 0;
+}
+
+int bf_ticks_interrupt(void) {
+    return linux_timer;
+}
+
+int bf_ticks_hold(void) {
+    uint64_t set = TICKS, before = 0;
+    if (sys_call(SYS_RT_SIGPROCMASK, SYS_SIG_BLOCK, (uint64_t)&set, (uint64_t)&before, 8, 0, 0) < 0 ||
+        before & TICKS)
+        return 0;
+    bf_ticks_held = 1;
+    return 1;
+}
+
+void bf_ticks_release(void) {
+    uint64_t set = TICKS;
+    bf_ticks_held = 0;
+    sys_call(SYS_RT_SIGPROCMASK, SYS_SIG_UNBLOCK, (uint64_t)&set, 0, 8, 0, 0);
 }
 
 static void *map_code(uint64_t hint, uint64_t size, uint64_t flags) {

@@ -33,6 +33,15 @@ int bf_timer_prepare(void (*tick)(uint64_t interrupted));
  * timer. */
 int bf_timer_start(uint32_t first, uint32_t us);
 
+/* Whether ticks are signals that end what the workload waits in: on Linux, not in our kernel. */
+int bf_ticks_interrupt(void);
+/* No tick from now on, for this thread. Returns 0 where there was none to be held back. */
+int bf_ticks_hold(void);
+void bf_ticks_release(void);
+/* Whether they are held: if the workload runs all the same, it does so in a handler or has left it by
+ * longjmp. */
+extern int bf_ticks_held;
+
 /* Memory for code within 2 GiB of address 0, near `hint`: readable and executable. NULL: none. */
 void *bf_code_memory(uint64_t hint, uint64_t size);
 /* Make whole pages around a range writable, or executable; never both. Returns 0 or a negative error. */

@@ -5,6 +5,7 @@
  * longjmp has thrown away do no harm. */
 #include "bareflow/agent.h"
 #include "bareflow/gen/snapshot.h"
+#include "port.h"
 #include "rotate.h"
 
 #define SELF_GAP (1 << 20) /* calls to itself between two looks where no threshold is near */
@@ -166,6 +167,8 @@ struct bf_timed_call *bf_slow_path(uint32_t which, uint64_t *return_slot) {
     else
         timed = outside_call(function, return_slot);
     bf_agent.busy = 0;
+    if (bf_ticks_held)
+        bf_ticks_release();
     if (!bf_agent.ticking)
         bf_poll();
     return timed;

@@ -15,18 +15,30 @@
 #define SYS_MPROTECT 10
 #define SYS_MUNMAP 11
 #define SYS_RT_SIGACTION 13
+#define SYS_RT_SIGPROCMASK 14
 #define SYS_PREAD64 17
 #define SYS_PWRITE64 18
+#define SYS_SELECT 23
+#define SYS_PAUSE 34
+#define SYS_NANOSLEEP 35
 #define SYS_SETITIMER 38
 #define SYS_GETPID 39
 #define SYS_SENDTO 44
 #define SYS_RECVFROM 45
+#define SYS_MSGSND 69
+#define SYS_MSGRCV 70
 #define SYS_FCNTL 72
+#define SYS_RT_SIGTIMEDWAIT 128
+#define SYS_RT_SIGSUSPEND 130
 #define SYS_SIGALTSTACK 131
-#define SYS_RESTART_SYSCALL 219
 #define SYS_TIMER_CREATE 222
 #define SYS_TIMER_SETTIME 223
 #define SYS_CLOCK_GETTIME 228
+#define SYS_CLOCK_NANOSLEEP 230
+#define SYS_EPOLL_WAIT 232
+#define SYS_PSELECT6 270
+#define SYS_PPOLL 271
+#define SYS_EPOLL_PWAIT 281
 #define SYS_GETRANDOM 318
 
 #define SYS_O_RDWR 2
@@ -45,16 +57,17 @@
 #define SYS_PROT_EXEC 4
 #define SYS_MAP_PRIVATE_ANONYMOUS 0x22
 #define SYS_MAP_32BIT 0x40
-#define SYS_MAP_NORESERVE 0x4000
 #define SYS_MAP_FIXED_NOREPLACE 0x100000
 #define SYS_SIGTICK 63 /* SIGRTMAX - 1: SIGALRM is the workload's */
 #define SYS_SIGIO 29
-#define SYS_TICK_SIGNALS (1ull << 62 | 1ull << 28) /* neither interrupts the other */
-#define SYS_ITIMER_TICK 3                          /* our kernel's timer for SYS_SIGTICK; Linux has none */
+#define SYS_SIG_BLOCK 0
+#define SYS_SIG_UNBLOCK 1
+#define SYS_ALL_SIGNALS                                                                                      \
+    UINT64_MAX            /* the workload's handlers run when a tick has ended, on the workload's stack */
+#define SYS_ITIMER_TICK 3 /* our kernel's timer for SYS_SIGTICK; Linux has none */
 #define SYS_CLOCK_MONOTONIC 1
 #define SYS_SA_FLAGS 0x1c000000 /* SA_RESTORER | SA_ONSTACK | SA_RESTART */
-#define SYS_UCONTEXT_RAX 144    /* offset of uc_mcontext.gregs[REG_RAX] */
-#define SYS_UCONTEXT_RIP 168    /* of REG_RIP */
+#define SYS_UCONTEXT_RIP 168    /* offset of uc_mcontext.gregs[REG_RIP] */
 
 struct sys_sigaction {
     void (*handler)(int, void *, void *);

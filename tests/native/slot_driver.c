@@ -18,6 +18,9 @@ void bf_poll(void) {}
 
 void bf_kick(void) {}
 
+int bf_ticks_held;
+void bf_ticks_release(void) {}
+
 struct pair {
     long a, b;
 };

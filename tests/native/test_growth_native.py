@@ -101,6 +101,14 @@ def test_a_sleep_ends_by_itself_or_by_a_signal_of_the_programs_own(pool, referen
     assert grow(pool, sleeps).output == reference(sleeps)
 
 
+def test_a_wait_ends_by_itself_or_by_a_signal_of_the_programs_own(pool, reference):
+    waits = SOURCES / "waits.c"
+    result = grow(pool, waits)
+    assert result.output == reference(waits)
+    tiers = {one.name: one.tier for one in result.functions}
+    assert (tiers["step"], tiers["late"]) == ("O3", "O3")
+
+
 def test_every_call_is_counted_across_tiers(pool, loop):
     result = grow(pool, loop, "3000000")
     assert {one.name: one.calls for one in result.functions} == {"step": 3000000, "main": 1}
