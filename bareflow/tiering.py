@@ -92,6 +92,7 @@ class Counters:
         cycles: per call, by tier, where measured.
         compile_ms: of this function, by tier, where measured.
         barred: tiers that it cannot reach.
+        self_calls: those of `calls` that it made itself: their cycles are in the others'.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Counters:
     cycles: Mapping[str, float] = field(default_factory=dict)
     compile_ms: Mapping[str, float] = field(default_factory=dict)
     barred: frozenset[str] = frozenset()
+    self_calls: int = 0
 
     @staticmethod
     def of(function: FunctionProfile, *, tier: str, lines: int = 0, barred: Iterable[str] = ()) -> Counters:
@@ -115,6 +117,7 @@ class Counters:
             lines,
             {name: mean for name, mean in means.items() if mean is not None},
             barred=frozenset(barred),
+            self_calls=function.self_calls,
         )
 
 
@@ -221,7 +224,7 @@ def _by_gain(counters: Counters, policy: Policy, costs: Costs) -> Step | None:
     now = expected_cycles(counters.cycles, counters.tier)
     best: Step | None = None
     for tier in RISING[RISING.index(counters.tier) + 1 : RISING.index(policy.highest) + 1]:
-        saved = counters.calls * (now - expected_cycles(counters.cycles, tier))
+        saved = (counters.calls - counters.self_calls) * (now - expected_cycles(counters.cycles, tier))
         gain = saved - costs.cycles(counters, tier)
         if tier not in counters.barred and gain > (best.worth if best else 0.0):
             best = Step(counters.name, counters.tier, tier, "gain", gain)

@@ -150,8 +150,11 @@ class Split:
 
     def whole_text(self) -> str:
         """IR of one module with every function that can leave, under its stub's name: for the interpreter."""
-        bodies = [self.module.functions[quoted(symbol)] for symbol in self.functions]
-        texts = [one.define(one.name, "dso_local", one.body) for one in bodies]
+        texts = []
+        for symbol in self.functions:
+            one = self.module.functions[quoted(symbol)]
+            body = redirect_calls(one.body, one.name, quoted(symbol + SELF_SUFFIX))
+            texts.append(one.define(one.name, "dso_local", body))
         own = {name for names in self.owned.values() for name in names}
         lines = [_body_global(one, owned=one.name in own, fold=False) for one in self.module.globals.values()]
         return self._assemble([line for line in lines if not line.startswith("@llvm.")], texts)

@@ -92,4 +92,5 @@ class Climb:
             {tier: times.mean for tier, times in one.times.items() if times.mean is not None},
             dict(one.compile_ms),
             frozenset(one.barred),
+            one.self_calls,
         )

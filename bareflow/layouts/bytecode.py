@@ -114,7 +114,7 @@ BYTECODE_SYMBOL = Record(
     (
         Field("address", "u64", "filled in by the linker"),
         Field("function", "u32", "interpreted function of that name, or BYTECODE_NATIVE"),
-        Field("reserved", "u32", "0"),
+        Field("own", "u32", "1: it is that function's entry for calls to itself; else 0"),
     ),
 )
 
@@ -123,7 +123,7 @@ BYTECODE = Layout(
     title="The interpreter's bytecode",
     doc="What the host makes of LLVM IR, and the interpreter runs. See docs/interpreter.md.",
     constants=(
-        Constant("BYTECODE_VERSION", 3, "of opcodes (opcodes.md) and tables"),
+        Constant("BYTECODE_VERSION", 4, "of opcodes (opcodes.md) and tables"),
         Constant("BYTECODE_NATIVE", 0xFFFFFFFF, "a symbol that is no interpreted function"),
         Constant("BYTECODE_VALUE_ENTRIES", 4, "entries in a value table"),
         Constant("BYTECODE_THUNK_SIZEOF", 16, "bytes from one native entry thunk to the next"),

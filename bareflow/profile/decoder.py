@@ -18,6 +18,7 @@ from bareflow.layouts.growth import (
     COLLECTED_RECORD,
     FUNCTION_COUNTS,
     GROWTH_MESSAGE,
+    HOT_RECORD,
     TIER_TIMES,
 )
 from bareflow.layouts.profile import BACK_EDGE_COUNTS, EDGE_COUNTS, PROFILE_MESSAGE, VALUE_COUNTS
@@ -88,6 +89,7 @@ class ProfileDecoder:
         self.dropped = 0
         self._handlers: Mapping[int, Callable[[bytes], None]] = {
             GROWTH_MESSAGE["started"]: self._agent_started,
+            GROWTH_MESSAGE["hot"]: self._hot,
             GROWTH_MESSAGE["counts"]: self._counts,
             GROWTH_MESSAGE["places"]: self._ticks,
             GROWTH_MESSAGE["collected"]: self._collected,
@@ -132,6 +134,13 @@ class ProfileDecoder:
         record = AGENT_STARTED.decode(payload.ljust(AGENT_STARTED.size, b"\0"))  # older ones name no run
         self.run = record["run"]
         self._started = (record["tsc"], record["ns"])
+
+    def _hot(self, payload: bytes) -> None:
+        """It says how often the function was called: enough where the host goes before a round of counts has come."""
+        record = HOT_RECORD.decode(payload)
+        heard = self._of(record["function"])
+        heard.calls = max(heard.calls, record["calls"] - heard.self_calls)
+        heard.tier = max(heard.tier, _tier(record["tier"]), key=TIERS.index)
 
     def _counts(self, payload: bytes) -> None:
         at = 0

@@ -53,22 +53,23 @@ static __attribute__((noinline)) void call_native(uint64_t target, const struct 
 }
 
 /* Whether the callee's slot still holds its thunk; if so the call is counted, as its stub would have. */
-static inline int slot_allows(const struct bytecode_function *f, uint32_t callee) {
+static inline int slot_allows(const struct bytecode_function *f, const struct bytecode_symbol *callee) {
     if (!PROGRAM.slots)
         return 1;
     struct slot *slot = PROGRAM.slots + f->external;
-    if (slot->target != bf_interp_thunk(callee) || slot->counter <= 0)
+    int64_t *counter = callee->own ? &slot->self_counter : &slot->counter;
+    if (slot->target != bf_interp_thunk(callee->function) || *counter <= 0)
         return 0;
-    slot->counter--;
+    --*counter;
     return 1;
 }
 
 /* Whether a call from bytecode may skip the native convention: the callee is still interpreted, is not
  * variadic, and takes and returns what the call site thinks it does. */
-static inline int goes_direct(uint32_t callee, const struct bytecode_signature *site) {
-    if (callee == BYTECODE_NATIVE)
+static inline int goes_direct(const struct bytecode_symbol *callee, const struct bytecode_signature *site) {
+    if (callee->function == BYTECODE_NATIVE)
         return 0;
-    const struct bytecode_function *f = PROGRAM.function + callee;
+    const struct bytecode_function *f = PROGRAM.function + callee->function;
     const struct bytecode_signature *s = PROGRAM.signature + f->signature;
     if (s->variadic || s->arguments != site->arguments || (s->results > 1 && s->results != site->results))
         return 0;
@@ -81,7 +82,7 @@ static inline void call_symbol(uint32_t number, const struct bytecode_instructio
     const struct bytecode_signature *site = PROGRAM.signature + (uint32_t)(ip->imm >> 32);
     const uint16_t *list = (const uint16_t *)(ip + 1);
     uint64_t *results = r + ip->a;
-    if (!goes_direct(symbol->function, site)) {
+    if (!goes_direct(symbol, site)) {
         call_native(symbol->address, site, r, list, results);
         return;
     }

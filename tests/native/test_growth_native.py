@@ -114,6 +114,20 @@ def test_every_call_is_counted_across_tiers(pool, loop):
     assert {one.name: one.calls for one in result.functions} == {"step": 3000000, "main": 1}
 
 
+def test_interpreted_calls_of_a_function_to_itself_are_told_apart_and_only_others_are_timed(pool, tmp_path):
+    source = tmp_path / "recursive.c"
+    source.write_text(
+        "__attribute__((noinline)) static long fib(long n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }\n"
+        "int main(void) { long s = 0; for (int i = 0; i < 300; i++) s += fib(15); return s != 300 * 610; }\n"
+    )
+    program = prepare([source], pool, cpu="x86-64-v2", policy=Policy(interpreter_threshold=1 << 40))
+    result = asyncio.run(grow_native(program, timeout_s=LIMIT_S))
+    fib = result.profile.named("fib")
+    assert (result.exit_status, fib.tier) == (0, "interp")
+    assert (fib.calls, fib.all_calls) == (300, 300 * 1973)
+    assert sum(times.calls for times in fib.times.values()) <= 300
+
+
 def test_what_c_has_survives_being_compiled_apart(pool, reference):
     source = SOURCES / "features.c"
     result = grow(pool, source, "20000", index_of(source, "one_round", pool))

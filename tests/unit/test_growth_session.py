@@ -315,6 +315,17 @@ def test_counts_and_tier_ups_reach_the_profile():
     assert {tier: times.code_bytes for tier, times in f.times.items()} == {"O0": 64, "O1": 16}
 
 
+def test_a_function_that_was_hot_is_in_the_profile_before_counts_have_come():
+    async def story():
+        agent = Agent()
+        agent.hot(0, "O0", 100)
+        await settle()
+        return agent
+
+    profile = asyncio.run(story()).session.profile()
+    assert {one.name: (one.calls, one.tier) for one in profile.functions.values()} == {"f": (100, "O0")}
+
+
 def test_tier_ups_since_the_run_before_are_in_the_profile_of_this_one():
     agent = Agent(rises=[TierUp("f", "interp", "O0", 1.5, 0.0, 64, 90, 0.0)])
     (event,) = agent.session.profile().events

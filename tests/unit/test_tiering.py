@@ -82,6 +82,7 @@ def test_breakeven_rises_only_when_the_saving_outweighs_the_compilation():
     counters = {"cycles": {"O0": 3000.0, "O1": 1000.0}, "lines": 1000}
     assert after(Counters("f", "O0", 500, **counters), BREAKEVEN, costs) is None
     assert after(Counters("f", "O0", 501, **counters), BREAKEVEN, costs) == "O1"
+    assert after(Counters("f", "O0", 501, self_calls=1, **counters), BREAKEVEN, costs) is None
 
 
 def test_breakeven_takes_the_tier_of_greatest_gain():
@@ -138,7 +139,7 @@ def test_counters_come_from_a_profile():
         "f", calls=5, self_calls=6, back_edges=7, tier="O3", times={"O0": TierTimes(2, 50, 2), "O1": TierTimes()}
     )
     counters = Counters.of(function, tier="O0", lines=9, barred={"O2"})
-    assert counters == Counters("f", "O0", 11, 7, 9, {"O0": 25.0}, {}, frozenset({"O2"}))
+    assert counters == Counters("f", "O0", 11, 7, 9, {"O0": 25.0}, {}, frozenset({"O2"}), 6)
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "magic"}, {"highest": "frozen"}])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bareflow.compile.bytecode.abi import Place
 from bareflow.compile.bytecode.program import BytecodeProgram
+from bareflow.compile.split import SELF_SUFFIX
 from bareflow.layouts.bytecode import (
     BYTECODE,
     BYTECODE_FUNCTION,
@@ -97,7 +98,8 @@ def _symbols(program: BytecodeProgram) -> Iterator[str]:
         if name in program.weak:
             yield f"    .weak {_quoted(name)}"
         yield f"    .quad {_quoted(name)}{'@tpoff' if name in program.thread_locals else ''}"
-        yield f"    .long {numbers.get(name, _NATIVE):#x}, 0"
+        stem = name.removesuffix(SELF_SUFFIX)
+        yield f"    .long {numbers.get(stem, _NATIVE):#x}, {int(stem != name and stem in numbers)}"
 
 
 def _section(name: str, flags: str, label: str, lines: Iterator[str], kind: str = "@progbits") -> list[str]:

@@ -5,7 +5,7 @@
 #define BAREFLOW_GEN_BYTECODE_H
 
 /* of opcodes (opcodes.md) and tables */
-#define BYTECODE_VERSION 3
+#define BYTECODE_VERSION 4
 /* a symbol that is no interpreted function */
 #define BYTECODE_NATIVE 0xffffffff
 /* entries in a value table */
@@ -84,7 +84,7 @@
 /* A name that the code refers to. */
 #define BYTECODE_SYMBOL_ADDRESS_OFFSET 0
 #define BYTECODE_SYMBOL_FUNCTION_OFFSET 8
-#define BYTECODE_SYMBOL_RESERVED_OFFSET 12
+#define BYTECODE_SYMBOL_OWN_OFFSET 12
 #define BYTECODE_SYMBOL_SIZEOF 16
 
 #if !defined(__ASSEMBLER__) && !defined(BAREFLOW_LINKER_SCRIPT)
@@ -194,11 +194,11 @@ _Static_assert(sizeof(struct bytecode_values) == BYTECODE_VALUES_SIZEOF, "byteco
 struct bytecode_symbol {
     uint64_t address; /* filled in by the linker */
     uint32_t function; /* interpreted function of that name, or BYTECODE_NATIVE */
-    uint32_t reserved; /* 0 */
+    uint32_t own; /* 1: it is that function's entry for calls to itself; else 0 */
 };
 _Static_assert(offsetof(struct bytecode_symbol, address) == BYTECODE_SYMBOL_ADDRESS_OFFSET, "address");
 _Static_assert(offsetof(struct bytecode_symbol, function) == BYTECODE_SYMBOL_FUNCTION_OFFSET, "function");
-_Static_assert(offsetof(struct bytecode_symbol, reserved) == BYTECODE_SYMBOL_RESERVED_OFFSET, "reserved");
+_Static_assert(offsetof(struct bytecode_symbol, own) == BYTECODE_SYMBOL_OWN_OFFSET, "own");
 _Static_assert(sizeof(struct bytecode_symbol) == BYTECODE_SYMBOL_SIZEOF, "bytecode_symbol");
 
 #endif
