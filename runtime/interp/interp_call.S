@@ -67,10 +67,11 @@ bf_interp_native:
     .cfi_offset %rbx, -24
     subq $8, %rsp
     movq %rdi, %rbx
-    movq INTERP_OUT_STACK_WORDS(%rbx), %rcx     /* even, so that rsp stays aligned */
+    movq INTERP_OUT_STACK_WORDS(%rbx), %rcx
     movq INTERP_OUT_STACK(%rbx), %rsi
     leaq (,%rcx,8), %rax
     subq %rax, %rsp
+    andq $-64, %rsp                             /* structs passed in memory are aligned by up to 64 bytes */
     movq %rsp, %rdi
     rep movsq
     movups INTERP_OUT_XMM+0(%rbx), %xmm0

@@ -14,6 +14,7 @@ from bareflow.compile.bytecode.vcode import Ref
 from bareflow.layouts.bytecode import BYTECODE, PLACE
 
 _MAX_LEAVES = 64
+_STACK_ALIGN = 64  # that bf_interp_native gives its outgoing arguments
 _GPRS, _XMMS = 6, 8
 _RESULT_REGISTERS = 2  # of each kind
 _INTEGER, _FLOAT = 1, 2
@@ -154,6 +155,8 @@ class _Assigner:
         self.places += [Place(place, first), Place(place, first + 1, bits=16)]
 
     def byval(self, kind: ir.Type, align: int) -> None:
+        if align > _STACK_ALIGN:
+            raise ir.RefusedError(f"argument in memory aligned by {align} bytes")
         step = max(8, align) // 8
         self.words = -(-self.words // step) * step
         self.places.append(Place(PLACE["byval"], self.words, size=kind.size))

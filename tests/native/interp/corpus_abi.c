@@ -135,6 +135,10 @@ double old_style(); double calls_old(int a, float b) { return old_style(a, (doub
 TEST(calls_old) { EACH(3) h = mix_d(h, p_calls_old((int)R, (float)D)); return h; }
 int deep(int n, int *sum) { int local[4] = {n, n * 2, 3, 4}; if (n == 0) return *sum; *sum += local[n & 3]; return deep(n - 1, sum) + local[1]; }
 TEST(deep) { EACH(3) { int k = 0; h = mix(h, (u64)p_deep((int)(R % 60), &k)); } return h; }
+struct __attribute__((aligned(32))) by32 { s64 a, b; }; struct __attribute__((aligned(64))) by64 { double a; };
+u64 aligned_rest(int n, ...) { va_list ap; va_start(ap, n); while (n--) (void)va_arg(ap, s64); struct by32 v = va_arg(ap, struct by32); double d = va_arg(ap, double); struct by64 w = va_arg(ap, struct by64); va_end(ap); return (u64)v.a * 3 + (u64)v.b + (u64)(s64)(d / 1e3 + w.a / 1e6); }
+u64 passes_aligned(s64 a, double d) { struct by32 v = {a, a + 1}; struct by64 w = {d}; u64 h = 0; h = h * 5 + aligned_rest(0, v, d, w); h = h * 5 + aligned_rest(5, a, a, a, a, a, v, d, w); h = h * 5 + aligned_rest(6, a, a, a, a, a, a, v, d, w); h = h * 5 + aligned_rest(8, a, a, a, a, a, a, a, a, v, d, w); return h; }
+TEST(passes_aligned) { EACH(5) h = mix(h, p_passes_aligned((s64)R, D)); return h; }
 double horner(const float *c, int n, double x) { double y = 0; while (n-- > 0) y = y * x + c[n]; return y; }
 TEST(horner) { float c[5]; EACH(4) { for (int i = 0; i < 5; i++) c[i] = (float)D; h = mix_d(h, p_horner(c, 5, D / 1e6)); } return h; }
 _Thread_local s64 own_sum = 5; static _Thread_local struct { s32 a[4]; s64 *p; } own; s64 thread_local_sum(int k, s64 v) { own.a[k & 3] += (s32)v; own.p = &own_sum; *own.p += own.a[(k + 1) & 3]; s64 r = own_sum; if (k == 9) { own_sum = 5; own = (typeof(own)){}; } return r; }
