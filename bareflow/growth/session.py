@@ -283,6 +283,7 @@ class GrowthSession:
         )
         one.tier, one.code_bytes = blob.tier, blob.code_size
         one.bytes_by_tier[blob.tier] = blob.code_size
+        self.decoder.set_tier(one.index, blob.tier)
         one.busy, one.hot_at, one.told, one.forced, one.held = False, None, False, False, False
         one.published_at = record["calls"]
         self.tier_ups.append(up)

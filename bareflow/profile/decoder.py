@@ -121,6 +121,11 @@ class ProfileDecoder:
         """Note a tier-up, which the host sees and the guest does not."""
         self._events.append(event)
 
+    def set_tier(self, function: int, tier: str) -> None:
+        """Note that a function has reached a tier, of which the guest tells in its next round of counts."""
+        heard = self._of(function)
+        heard.tier = max(heard.tier, tier, key=TIERS.index)
+
     def set_code_bytes(self, function: int, tier: str, size: int) -> None:
         """Note how large a function's code is at a tier."""
         self._code_bytes[function, tier] = size
@@ -140,7 +145,7 @@ class ProfileDecoder:
         record = HOT_RECORD.decode(payload)
         heard = self._of(record["function"])
         heard.calls = max(heard.calls, record["calls"] - heard.self_calls)
-        heard.tier = max(heard.tier, _tier(record["tier"]), key=TIERS.index)
+        self.set_tier(record["function"], _tier(record["tier"]))
 
     def _counts(self, payload: bytes) -> None:
         at = 0
@@ -149,7 +154,7 @@ class ProfileDecoder:
             at += FUNCTION_COUNTS.size
             heard = self._of(record["function"])
             heard.calls, heard.self_calls = record["calls"], record["self_calls"]
-            heard.tier = max(heard.tier, _tier(record["tier"]), key=TIERS.index)
+            self.set_tier(record["function"], _tier(record["tier"]))
             for number in range(16):
                 if record["timed"] >> number & 1:
                     heard.times[_tier(number)] = _times(TIER_TIMES.decode(payload, at))

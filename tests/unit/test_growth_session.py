@@ -323,7 +323,7 @@ def test_a_function_that_was_hot_is_in_the_profile_before_counts_have_come():
         return agent
 
     profile = asyncio.run(story()).session.profile()
-    assert {one.name: (one.calls, one.tier) for one in profile.functions.values()} == {"f": (100, "O0")}
+    assert {one.name: (one.calls, one.tier) for one in profile.functions.values()} == {"f": (100, "O1")}
 
 
 def test_tier_ups_since_the_run_before_are_in_the_profile_of_this_one():

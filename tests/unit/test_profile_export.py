@@ -107,7 +107,7 @@ def test_back_edges_and_what_only_the_host_knows_are_taken_too():
 
 
 def test_messages_of_others_are_left_to_them():
-    assert not decoder().take(GROWTH_MESSAGE["hot"], b"")
+    assert not decoder().take(GROWTH_MESSAGE["published"], b"")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,8 @@ def test_messages_of_others_are_left_to_them():
         (GROWTH_MESSAGE["counts"], counts(3, 5)),
         (GROWTH_MESSAGE["counts"], FUNCTION_COUNTS.encode(tier=9)),
         (GROWTH_MESSAGE["places"], b"1234567"),
+        (GROWTH_MESSAGE["hot"], b""),
+        (GROWTH_MESSAGE["hot"], HOT_RECORD.encode(function=9)),
         (PROFILE_MESSAGE["edges"], EDGE_COUNTS.encode(function=0, count=5)),
         (PROFILE_MESSAGE["values"], b""),
     ],
