@@ -11,7 +11,14 @@ from rich.console import Console
 
 from bareflow.errors import ProfileError
 from bareflow.layouts.bytecode import BYTECODE_VALUES
-from bareflow.layouts.growth import AGENT_STARTED, COLLECTED_RECORD, FUNCTION_COUNTS, GROWTH_MESSAGE, TIER_TIMES
+from bareflow.layouts.growth import (
+    AGENT_STARTED,
+    COLLECTED_RECORD,
+    FUNCTION_COUNTS,
+    GROWTH_MESSAGE,
+    HOT_RECORD,
+    TIER_TIMES,
+)
 from bareflow.layouts.profile import BACK_EDGE_COUNTS, EDGE_COUNTS, PROFILE_MESSAGE, VALUE_COUNTS
 from bareflow.layouts.snapshot import TIER
 from bareflow.profile.decoder import KnownFunction, ProfileDecoder
