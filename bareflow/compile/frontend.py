@@ -72,6 +72,14 @@ class _Source:
         return self.path.relative_to(self.root).as_posix()
 
 
+@dataclass(frozen=True)
+class _Module:
+    """Bitcode of one source, and which C files it is made of."""
+
+    data: bytes
+    parts: frozenset[Path] = frozenset()
+
+
 @cache
 def header_folders() -> tuple[Path, ...]:
     """Headers of musl the kernel in the ziglang wheel, in the order that zig itself searches them."""
@@ -131,8 +139,34 @@ def _modules(paths: Sequence[Path], flags: Sequence[str]) -> list[tuple[str, byt
     sources = [source for path in paths for source in _collect(path)]
     if not sources:
         raise UsageError("There is no source to compile.", "Name a C, .ll or .bc file, or a folder of them.")
-    made = side_by_side(partial(_compile_one, flags=tuple(flags)), sources)
-    return [(source.name, module) for source, module in zip(sources, made, strict=True)]
+    return _whole(sources, side_by_side(partial(_attempt, flags=tuple(flags)), sources))
+
+
+def _attempt(source: _Source, flags: tuple[str, ...]) -> _Module | CompileError:
+    try:
+        return _compile_one(source, flags)
+    except CompileError as error:
+        return error
+
+
+def _whole(sources: Sequence[_Source], made: Sequence[_Module | CompileError]) -> list[tuple[str, bytes]]:
+    """Names and bitcode of what compiles by itself.
+
+    A file of a folder that does not, and that others include, is a part of those: a template, or a table.
+
+    Raises:
+        CompileError: of the first other file that does not compile.
+    """
+    parts = {part for each in made if isinstance(each, _Module) for part in each.parts}
+    modules = []
+    for source, each in zip(sources, made, strict=True):
+        if isinstance(each, _Module):
+            modules.append((source.name, each.data))
+        elif not source.include or source.path not in parts:
+            raise each
+        else:
+            show([source.name], "compiled as a part of those that include it")
+    return modules
 
 
 def _collect(path: Path) -> list[_Source]:
@@ -198,9 +232,9 @@ def _guessed(include: Sequence[str], flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(guessed)
 
 
-def _compile_one(source: _Source, flags: tuple[str, ...]) -> bytes:
+def _compile_one(source: _Source, flags: tuple[str, ...]) -> _Module:
     if source.path.suffix != ".c":
-        return source.path.read_bytes()
+        return _Module(source.path.read_bytes())
     line = (*FLAGS, *flags, *_guessed(source.include, flags))
     manifest = cache_dir() / "bitcode" / (_digest([ZIG_VERSION, CACHE_FORMAT, str(source.path), line]) + ".json")
     cached = _from_manifest(manifest, source.root)
@@ -221,10 +255,14 @@ def _compile_one(source: _Source, flags: tuple[str, ...]) -> bytes:
     write_atomic(manifest.parent / f"{content}.bc", data)
     listed = {name: _file_digest(source.root / name) for name in names}
     write_atomic(manifest, json.dumps({"files": listed, "bitcode": content}).encode())
-    return data
+    return _Module(data, _parts(source.root, names))
 
 
-def _from_manifest(manifest: Path, root: Path) -> bytes | None:
+def _parts(root: Path, names: Iterable[str]) -> frozenset[Path]:
+    return frozenset((root / name).resolve() for name in names if name.endswith(".c"))
+
+
+def _from_manifest(manifest: Path, root: Path) -> _Module | None:
     """The cached bitcode, if the source and every header are still what they were."""
     try:
         known = json.loads(manifest.read_bytes())
@@ -233,7 +271,7 @@ def _from_manifest(manifest: Path, root: Path) -> bytes | None:
         data = (manifest.parent / f"{known['bitcode']}.bc").read_bytes()
     except (OSError, ValueError, KeyError, AttributeError):
         return None
-    return data if hashlib.sha256(data).hexdigest() == known["bitcode"] else None
+    return _Module(data, _parts(root, known["files"])) if hashlib.sha256(data).hexdigest() == known["bitcode"] else None
 
 
 def _dependencies(rule: str) -> list[str]:

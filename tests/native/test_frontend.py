@@ -48,6 +48,21 @@ def test_a_folder_is_taken_with_sub_folders_and_their_headers(write, tmp_path):
     assert set(bitcode.functions) == {"main", "deep"}
 
 
+def test_c_files_that_only_compile_as_parts_of_others_are_left_to_those(write, tmp_path):
+    write(
+        "app/main.c",
+        '#define TYPE int\n#include "swap.c"\nint main(void) { TYPE a = 1, b = 2; swap(&a, &b); return a; }\n',
+    )
+    write("app/swap.c", "static void swap(TYPE *a, TYPE *b) { TYPE c = *a; *a = *b; *b = c; }\n")
+    for _ in ("compiled", "from the cache"):
+        assert set(compile_sources([tmp_path / "app"]).functions) == {"main", "swap"}
+    with pytest.raises(CompileError, match=r"swap\.c failed"):
+        compile_sources([tmp_path / "app/main.c", tmp_path / "app/swap.c"])
+    write("app/other.c", "TYPE other;\n")
+    with pytest.raises(CompileError, match=r"other\.c failed"):
+        compile_sources([tmp_path / "app"])
+
+
 def test_folders_that_flags_name_come_before_those_that_were_found(write, tmp_path):
     write("app/main.c", '#include "check.h"\nint main(void) { return CHECK; }\n')
     write("app/api/check.h", "#error not this one\n")
