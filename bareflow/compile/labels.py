@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from bareflow.compile.irtext import BLOCK_ADDRESS, Function, ModuleText, bare, symbols_in
 
+_INTERNAL = frozenset({"private", "internal"})
 _DEFINED = re.compile(r"^\s*(%(?:\"[^\"]*\"|[-\w$.]+)) = (.*)$")
 _VALUE = re.compile(r'%(?:"[^"]*"|[-\w$.]+)')
 _STORE = re.compile(r"^\s*store (?:volatile )?(?P<value>.*), ptr (?P<to>%(?:\"[^\"]*\"|[-\w$.]+))(?:, |$)")
@@ -28,7 +29,8 @@ def block_addresses(module: ModuleText, suffix: str) -> tuple[dict[str, list[str
         suffix: of renamed symbols, which people need not see.
 
     Returns:
-        Function → the constants of such addresses that it alone uses; and function → why it cannot leave the base.
+        Function → the tables of such addresses that it alone uses and only reads, constants from then on; and
+        function → why it cannot leave the base.
     """
     owned: dict[str, list[str]] = {}
     kept: dict[str, str] = {}
@@ -38,7 +40,8 @@ def block_addresses(module: ModuleText, suffix: str) -> tuple[dict[str, list[str
             continue
         users = {name for name, function in module.functions.items() if any(one.name in line for line in function.body)}
         others = any(one.name in symbols_in(other.initializer) for other in module.globals.values())
-        if len(targets) == 1 and users <= targets and not others and one.kind == "constant":
+        hidden = one.kind == "constant" or (one.linkage in _INTERNAL and one.name.endswith((suffix, f'{suffix}"')))
+        if len(targets) == 1 and users <= targets and not others and hidden:
             owned.setdefault(targets.pop(), []).append(one.name)
         else:
             kept.update(
@@ -53,6 +56,9 @@ def block_addresses(module: ModuleText, suffix: str) -> tuple[dict[str, list[str
     for name, constants in owned.items():
         if name in module.functions and _escape(module.functions[name], constants):
             kept.setdefault(name, "addresses of its blocks may be used by a later call")
+        else:  # a table that its function only reads is a constant, whether or not the source says so
+            for one in (module.globals[constant] for constant in constants):
+                one.kind = "constant"
     return owned, kept
 
 

@@ -57,6 +57,29 @@ def test_a_function_that_only_jumps_to_its_blocks_can_be_compiled_again(body):
         assert "blockaddress(@jumps.local," not in text
 
 
+def test_a_static_table_that_its_function_only_reads_goes_with_it():
+    made = split_module(MODULE.replace("internal constant", "internal global").replace("BODY\n", TAKEN))
+    assert not made.kept
+    assert "@table.local = internal constant [2 x ptr]" in made.body_text("jumps.local", "O3")
+    assert "@table" not in made.base_text()
+
+
+@pytest.mark.parametrize(
+    ("linkage", "body"),
+    [
+        ("internal global", TAKEN + "  store ptr null, ptr %slot\n"),
+        ("internal global", TAKEN + "  store ptr null, ptr @table\n"),
+        ("internal global", TAKEN + "  call void @llvm.memset.p0.i64(ptr @table, i8 0, i64 8, i1 false)\n"),
+        ("global", TAKEN),
+    ],
+    ids=["element-written", "first-element-written", "filled", "visible-to-others"],
+)
+def test_a_table_that_may_be_written_stays_with_its_function(linkage, body):
+    made = split_module(MODULE.replace("internal constant", linkage).replace("BODY\n", body))
+    assert list(made.kept) == ["jumps"]
+    assert f"@table{'.local' if 'internal' in linkage else ''} = dso_local global" in made.base_text()
+
+
 @pytest.mark.parametrize(
     "body",
     [
