@@ -198,7 +198,7 @@ async def _boot(
         await run.cut()
         raise
     run.stop_clock()
-    if guest.verdict == "timeout":
+    if guest.verdict != "exited":
         await run.cut()
     guest = _with_blobs(guest, spec.image, run.session)
     return GuestGrowth(await run.result(guest.exit_status, guest.stdout), guest, report)

@@ -62,6 +62,7 @@ class Runs:
                 timeout_s=self.settings.timeout_s,
             )
         if result.exit_status < 0:
+            self.gardener.watch.cut(result.profile)
             raise MachineError(
                 f"{recipe.name} was ended by {_signal(-result.exit_status)} while it grew.",
                 "Does it end so without BareFlow, too? Without --native a crash report says where.",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bareflow.image.disk import read_file
+from bareflow.profile.store import load_profile
 from bareflow.report.growth import read_growth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,9 +117,13 @@ def test_the_shrunk_image_is_booted_by_name(grown):
     assert Path(document["image"]) == Path(facts["image"])
 
 
-def test_a_guest_that_crashes_while_it_grows_is_an_error_with_its_backtrace(tmp_path):
-    (tmp_path / "bad.c").write_text("int main(void) { volatile int *at = (int *)8; return *at; }\n")
+def test_a_guest_that_crashes_while_it_grows_is_an_error_with_its_backtrace_and_keeps_its_counts(tmp_path):
+    (tmp_path / "bad.c").write_text(
+        "static volatile int x; static int f(int n) { return x += n; }\n"
+        "int main(void) { for (int i = 0; i < 3000000; i++) f(i); volatile int *at = (int *)8; return *at; }\n"
+    )
     done = run("grow", "--workload", "bad.c", "--timeout-s", "60", "--accel", "tcg", "--out", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert b"did not end by itself while it grew: trapped" in done.stderr
+    assert load_profile(tmp_path / "bad.profile").named("f").all_calls > 0
     assert b"Traceback" not in done.stderr

@@ -240,10 +240,14 @@ def test_a_program_that_does_not_end_is_stopped(tmp_path):
         grown(recipe, tmp_path, Settings(native=True, timeout_s=1))
 
 
-def test_a_program_that_crashes_while_it_grows_is_an_error(tmp_path):
-    recipe = recipe_of(tmp_path, "int main(void) { __builtin_trap(); }\n")
+def test_a_program_that_crashes_while_it_grows_is_an_error_and_keeps_what_was_counted(tmp_path):
+    text = (
+        "static volatile int x; static int f(int n) { return x += n; }\n"
+        "int main(void) { for (int i = 0; i < 30000000; i++) f(i); __builtin_trap(); }\n"
+    )
     with pytest.raises(MachineError, match="ended by signal"):
-        grown(recipe, tmp_path)
+        grown(recipe_of(tmp_path, text), tmp_path)
+    assert load_profile(tmp_path / "mixer.profile").named("f").all_calls > 0
 
 
 def test_files_and_standard_input_reach_every_run(tmp_path):
