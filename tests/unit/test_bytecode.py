@@ -246,6 +246,11 @@ def test_local_symbols_become_global_names():
     assert program.symbols == ("unit..str",)
 
 
+def test_names_beyond_ascii_are_those_of_the_object_file():
+    text = '@"\\C3\\BCber" = global i32 1\ndefine i32 @f() {\n  %v = load i32, ptr @"\\C3\\BCber"\n  ret i32 %v\n}\n'
+    assert compile_text(text).symbols == ("über",)
+
+
 def test_assembly_holds_every_table_and_is_the_same_twice():
     first, second = (emit_assembly(compile_text(LOOP), slots="bf_slots") for _ in range(2))
     assert first == second

@@ -1,4 +1,4 @@
-"""Gives every virtual register its slots: liveness by data flow, copies coalesced, first fit.
+"""Gives every virtual register its slots: liveness by data flow, copies coalesced, first fit (of very many, next free).
 
 Live ranges are integers used as sets of positions. Instruction p reads at position 2p and writes at
 2p + 1, so a result may take the slot of an operand that dies there: the interpreter reads before it writes.
@@ -6,11 +6,15 @@ Live ranges are integers used as sets of positions. Instruction p reads at posit
 
 from __future__ import annotations
 
+import heapq
+
 from bareflow.compile.bytecode.ir import RefusedError
 from bareflow.compile.bytecode.vcode import PCOPY, Ref, Reg, VFunction
 from bareflow.layouts.bytecode import BYTECODE
 
 _MAX_SLOTS = next(c.value for c in BYTECODE.constants if c.name == "BYTECODE_MAX_SLOTS")
+_MAX_LIVE = 10**10  # values alive behind blocks, times instructions: a second or two of looking for slots
+_MANY = 4096  # registers from which slots are given out faster and less well
 
 
 def allocate_slots(function: VFunction) -> int:
@@ -35,7 +39,7 @@ def allocate_slots(function: VFunction) -> int:
                     groups.try_merge(target, source)
             elif ins.op == "mov" and isinstance(ins.a, Ref) and isinstance(ins.b, Ref):
                 groups.try_merge(ins.a, ins.b)
-    slots = _first_fit(function, groups, at)
+    slots = _place(function, groups, at)
     if slots + 1 > _MAX_SLOTS:
         raise RefusedError(f"frame of {slots} slots")
     return slots + 1
@@ -82,9 +86,16 @@ def _live_out(function: VFunction) -> dict[str, int]:
 
 
 def _live_ranges(function: VFunction) -> list[int]:
-    """The positions at which each register holds a value that is still needed."""
+    """The positions at which each register holds a value that is still needed.
+
+    Raises:
+        RefusedError: for a function that would take minutes.
+    """
     ranges = [0] * len(function.registers)
     live_out = _live_out(function)
+    instructions = sum(1 for block in function.blocks for _ in block)
+    if sum(alive.bit_count() for alive in live_out.values()) * instructions > _MAX_LIVE:
+        raise RefusedError(f"{instructions} instructions with very many values alive")
     position = 1
     for block in function.blocks:
         code = list(block)
@@ -146,22 +157,54 @@ class _Groups:
         self.ranges[second] |= self.ranges[first]
 
 
-def _first_fit(function: VFunction, groups: _Groups, reserved: int) -> int:
-    """Place groups in the order in which they begin; return the number of slots."""
-    taken = [0] * reserved
-    roots: list[Reg] = []
+def _place(function: VFunction, groups: _Groups, reserved: int) -> int:
+    """Give every group its slots; return the number of slots."""
+    fit = _first_fit if len(function.registers) <= _MANY else _next_free
+    slots = fit(function, groups, reserved)
     for reg in function.registers:
-        if groups.find(reg.number) != reg.number:
-            continue
-        if reg.slot >= 0:
+        reg.slot = groups.registers[groups.find(reg.number)].slot
+    return slots
+
+
+def _next_free(function: VFunction, groups: _Groups, reserved: int) -> int:
+    """Place groups in the order in which they begin, each for good until it ends; parameters' slots stay theirs.
+
+    Needs more slots than `_first_fit`, which fills gaps, but time in proportion to the number of registers.
+    """
+    slots = reserved
+    free: dict[int, list[int]] = {1: [], 2: []}  # size → heap of slots
+    ends: list[tuple[int, int, int]] = []  # heap of end, slot, size
+    for reg, begin in _roots(function, groups):
+        while ends and ends[0][0] <= begin:
+            _, slot, size = heapq.heappop(ends)
+            heapq.heappush(free[size], slot)
+        if not free[reg.size]:
+            free[reg.size], slots = [slots], slots + reg.size
+        reg.slot = heapq.heappop(free[reg.size])
+        heapq.heappush(ends, (groups.ranges[reg.number].bit_length(), reg.slot, reg.size))
+    return slots
+
+
+def _roots(function: VFunction, groups: _Groups) -> list[tuple[Reg, int]]:
+    """A register of each group that has no slots yet, and the position where the group begins, in that order."""
+    ranges = groups.ranges
+    found = [
+        (reg, (ranges[reg.number] & -ranges[reg.number]).bit_length() - 1)
+        for reg in function.registers
+        if groups.find(reg.number) == reg.number and reg.slot < 0 and ranges[reg.number]
+    ]
+    return sorted(found, key=lambda one: one[1])
+
+
+def _first_fit(function: VFunction, groups: _Groups, reserved: int) -> int:
+    """Place groups in the order in which they begin, in the first slots that are free all their time."""
+    taken = [0] * reserved
+    for reg in function.registers:
+        if groups.find(reg.number) == reg.number and reg.slot >= 0:
             for at in range(reg.slot, reg.slot + reg.size):
                 taken[at] |= groups.ranges[reg.number]
-        elif groups.ranges[reg.number]:
-            roots.append(reg)
-    ranges = groups.ranges
-    roots.sort(key=lambda reg: (ranges[reg.number] & -ranges[reg.number]).bit_length())
-    for reg in roots:
-        mask = ranges[reg.number]
+    for reg, _ in _roots(function, groups):
+        mask = groups.ranges[reg.number]
         at = 0
         while any(taken[slot] & mask for slot in range(at, min(at + reg.size, len(taken)))):
             at += 1
@@ -169,6 +212,4 @@ def _first_fit(function: VFunction, groups: _Groups, reserved: int) -> int:
         for slot in range(at, at + reg.size):
             taken[slot] |= mask
         reg.slot = at
-    for reg in function.registers:
-        reg.slot = groups.registers[groups.find(reg.number)].slot
     return len(taken)

@@ -31,7 +31,7 @@ _WORD_TYPES = {
 _NO_VALUE = {"null", "undef", "poison", "zeroinitializer", "none"}
 _BITS = {"x86_fp80": "0xK", "fp128": "0xL", "half": "0xH", "bfloat": "0xR"}  # how literals of those types begin
 _LOW = (1 << 64) - 1
-_ESCAPE = re.compile(r"\\([0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2})")
 
 
 def tokenize(text: str) -> list[str]:
@@ -43,7 +43,8 @@ def unquote(name: str) -> str:
     """The bare name of a %name or @name, quotes and escapes undone."""
     bare = name[1:]
     if bare.startswith('"'):
-        bare = _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)), bare[1:-1])
+        data = _ESCAPE.sub(lambda m: bytes.fromhex(m[1].decode()), bare[1:-1].encode("utf-8", "surrogateescape"))
+        bare = data.decode("utf-8", "surrogateescape")
     return bare
 
 
