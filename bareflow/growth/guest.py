@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bareflow.compile.cpu import required_features
 from bareflow.compile.freestanding import build_kernel
-from bareflow.growth.program import Program
+from bareflow.growth.program import STACKS, Program
 from bareflow.growth.result import GrowthResult, Watch
 from bareflow.growth.run import GrowthRun
 from bareflow.growth.session import GrowthSession
@@ -51,7 +51,6 @@ PORT_DEVICE = "virtio-serial-pci"
 MIB = 1 << 20
 STACK_MOST = 1 << 32  # that a snapshot may have
 WINDOW = 4096  # bytes under way to the guest
-STACKS = 8  # times the recipe's stack: an interpreted call takes that much more of it
 HOST_MIB = ARENA_SIZE // MIB + 8  # on top of the recipe's memory: code cache, the agent, a larger snapshot
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bareflow.errors import MachineError
-from bareflow.growth.program import Program
+from bareflow.growth.program import STACKS, Program
 from bareflow.growth.result import GrowthResult, Watch
 from bareflow.growth.run import GrowthRun
 from bareflow.wire.line import given
@@ -109,7 +110,7 @@ async def _start(
     path = folder / "base.elf"
     path.write_bytes(program.base.elf)
     path.chmod(0o755)
-    with wire, tempfile.TemporaryFile(dir=folder) as typed:
+    with wire, tempfile.TemporaryFile(dir=folder) as typed, _large_stacks():
         typed.write(inputs.stdin or b"")
         typed.seek(0)
         return await asyncio.create_subprocess_exec(
@@ -123,3 +124,18 @@ async def _start(
             process_group=0,  # Ctrl-C is for us: we end it
             env={**os.environ, **inputs.environment, "BAREFLOW_WIRE_FD": str(wire.fileno())},
         )
+
+
+@contextlib.contextmanager
+def _large_stacks() -> Iterator[None]:
+    """Processes that are started meanwhile may use more stack than ours, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft == resource.RLIM_INFINITY:
+        yield
+        return
+    wanted = STACKS * soft
+    resource.setrlimit(resource.RLIMIT_STACK, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))

@@ -27,6 +27,7 @@ from bareflow.snapshot.slots import GrowthOptions, Slot
 from bareflow.tiering import RISING, Policy
 
 COMPILERS = 2
+STACKS = 8  # times its stack that a growing program gets: an interpreted call takes that much more of it
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,16 @@ def test_interpreted_calls_of_a_function_to_itself_are_told_apart_and_only_other
     assert sum(times.calls for times in fib.times.values()) <= 300
 
 
+def test_recursion_as_deep_as_compiled_code_can_take_it_fits_the_stack_while_interpreted(pool, tmp_path):
+    source = tmp_path / "deep.c"
+    source.write_text(
+        "static int down(volatile int n) { return n == 0 ? 0 : down(n - 1) + (n & 1); }\n"
+        "int main(void) { return down(100000) - 50000; }\n"
+    )
+    program = prepare([source], pool, cpu="x86-64-v2", policy=Policy(highest="interp"))
+    assert asyncio.run(grow_native(program, timeout_s=LIMIT_S)).exit_status == 0
+
+
 def test_what_c_has_survives_being_compiled_apart(pool, reference):
     source = SOURCES / "features.c"
     result = grow(pool, source, "20000", index_of(source, "one_round", pool))
