@@ -1,4 +1,4 @@
-"""musl, crt1.o and compiler-rt as static libraries, built once by zig from the sources in its wheel."""
+"""musl, crt1.o and compiler-rt as static libraries, built once by zig from its wheel; before them what it lacks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bareflow.compile.builtins import builtins_archive
 from bareflow.compile.halts import halts_as_breakpoints
 from bareflow.errors import ToolError
 from bareflow.toolchain import ZIG_VERSION, cache_dir, run, tell, write_atomic, zig
@@ -27,8 +28,13 @@ class Libc:
 
     @property
     def folder(self) -> Path:
-        """The folder that holds them all."""
+        """The folder that holds them all, but for our additions."""
         return self.start.parent
+
+    @property
+    def version(self) -> str:
+        """What other than this would be another library: part of the key of whatever is linked with it and kept."""
+        return " ".join([self.folder.name, *(archive.name for archive in self.archives)])
 
 
 @cache
@@ -48,7 +54,7 @@ def static_libc() -> Libc:
         for name in wanted:
             data = built[name].read_bytes()
             write_atomic(folder / name, halts_as_breakpoints(data) if name in ARCHIVES else data)
-    return Libc(folder / START, tuple(folder / name for name in ARCHIVES))
+    return Libc(folder / START, (builtins_archive(), *(folder / name for name in ARCHIVES)))
 
 
 def _build() -> dict[str, Path]:

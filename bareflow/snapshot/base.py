@@ -109,7 +109,8 @@ def build_base(
     Raises:
         LinkError: an undefined or doubly defined symbol.
     """
-    parts = [repr((_LINK_FORMAT, ZIG_VERSION, tuple(slots), dict(aliases), options, sorted(needed), bytecode, stubs))]
+    libc = static_libc().version
+    parts = [repr((_LINK_FORMAT, libc, tuple(slots), dict(aliases), options, sorted(needed), bytecode, stubs))]
     parts += [hashlib.sha256(data).hexdigest() for data in objects]
     runtime = agent_objects() + (interpreter_objects() if bytecode else [])
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in runtime]
