@@ -209,6 +209,8 @@ class CompilePool:
         for each in self._workers:
             self._idle.put(each)
         self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix="compile")
+        # Whoever waits for an idle process must not be in the way of those who bring one back.
+        self._late = ThreadPoolExecutor(max_workers=size, thread_name_prefix="late")
         self._warming: list[Future[None]] = []
 
     def __enter__(self) -> Self:
@@ -302,7 +304,7 @@ class CompilePool:
                 loop.remove_reader(descriptor)
             reply = chosen.finish(until, deadline_s)
         except asyncio.CancelledError:
-            self._threads.submit(self._finish_late, chosen, until, deadline_s, late)
+            self._late.submit(self._finish_late, chosen, until, deadline_s, late)
             raise
         except BaseException:
             self._idle.put(chosen)
@@ -344,6 +346,7 @@ class CompilePool:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for each in self._workers:
             each.close()
+        self._late.shutdown(wait=True)  # its processes have ended, and somebody may wait for one
         self._threads.shutdown(wait=True)  # one of them may just have started a process anew
         for each in self._workers:
             each.close()

@@ -196,6 +196,24 @@ def test_a_request_that_nobody_waits_for_any_more_is_finished_and_its_compiler_s
         assert pool._workers[0].pid == process
 
 
+def test_who_waits_for_a_compiler_is_served_after_a_request_that_was_given_up(compiled):
+    bitcode = compiled(LOOP)
+
+    async def give_up(pool):
+        message = compile_message(bitcode, tier="O3", target=V2, options=Options())
+        asking = asyncio.create_task(pool.ask(message, [bitcode.data]))
+        await asyncio.sleep(0)
+        waiting = pool.submit({"op": "host"}, [])
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return waiting
+
+    with CompilePool(1) as pool:
+        pool.warm()
+        pool.wait_until_warm()
+        assert asyncio.run(give_up(pool)).result(20)[0]["cpu"]
+
+
 def test_requests_of_several_threads_are_all_served(compiled):
     bitcode = compiled(LOOP)
     with CompilePool(2) as pool:
