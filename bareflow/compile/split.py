@@ -39,6 +39,8 @@ INLINE_TIERS = frozenset({"O2", "O3"})
 INLINE_LINES = 2000  # most IR lines of other functions that one body's module carries
 INLINE_DEPTH = 4  # direct calls away
 FOLD_TEXT = 16384  # characters of an initialiser that a body's module still carries
+# LLVM makes calls of these, but not in a function that has the very name; our interpreter's code calls some, too.
+_IDIOMS = frozenset({"memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen", "wcslen", "calloc"})
 _INTERNAL = frozenset({"private", "internal"})
 _MODULE_METADATA = frozenset({"!llvm.module.flags", "!llvm.errno.tbaa"})
 _CALLED = re.compile(r'(@(?:"[^"]*"|[-\w$.]+))\(')
@@ -319,6 +321,7 @@ def split_module(text: str) -> Split:
     for name, alias in module.aliases.items():
         if " ifunc " in f" {alias}":
             kept.update((symbol, f"it resolves {bare(name)}") for symbol in symbols_in(alias))
+    kept.update((name, "the compiler makes calls of it") for name in module.functions if bare(name) in _IDIOMS)
     movable = {name: one for name, one in module.functions.items() if name not in kept}
     names = {name: originals.get(name, bare(name)) for name in module.functions}
     digests = _Digests(module)

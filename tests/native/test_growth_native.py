@@ -138,6 +138,17 @@ def test_recursion_as_deep_as_compiled_code_can_take_it_fits_the_stack_while_int
     assert asyncio.run(grow_native(program, timeout_s=LIMIT_S)).exit_status == 0
 
 
+def test_a_programs_own_memset_and_strlen_do_not_become_calls_of_themselves(pool, tmp_path):
+    source = tmp_path / "own.c"
+    source.write_text(
+        "void *memset(void *to, int c, unsigned long n) { for (char *p = to; n--;) *p++ = (char)c; return to; }\n"
+        "unsigned long strlen(const char *s) { const char *p = s; while (*p) p++; return (unsigned long)(p - s); }\n"
+        "int main(int n, char **argv) { static char b[64]; memset(b, n, 40); return (int)strlen(b) + argv[0][0]; }\n"
+    )
+    program = prepare([source], pool, cpu="x86-64-v2", name="a", tiers={"memset": "O3", "strlen": "O3", "main": "O3"})
+    assert asyncio.run(grow_native(program, timeout_s=10)).exit_status == 40 + ord("a")
+
+
 def test_what_c_has_survives_being_compiled_apart(pool, reference):
     source = SOURCES / "features.c"
     result = grow(pool, source, "20000", index_of(source, "one_round", pool))
