@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +15,7 @@ from bareflow.compile.libc import static_libc
 from bareflow.errors import MachineError, UsageError
 from bareflow.layouts.verdict import HOST_STATUS
 from bareflow.snapshot.reader import read_snapshot
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, made, run, zig
 
 SOURCES = (
     *("runtime/runner/runner.c", "runtime/crc32.c"),
@@ -40,24 +40,21 @@ def runner(extra: Sequence[str] = ()) -> Path:
     for file in inputs:
         digest.update(file.read_bytes())
     out = cache_dir() / "runner" / digest.hexdigest()[:32]
-    if not out.exists():
-        write_atomic(out, _build(root, sources), mode=0o755)
-    return out
+    return made(out, partial(_build, root, sources), mode=0o755)
 
 
-def _build(root: Path, sources: Sequence[str]) -> bytes:
+def _build(root: Path, sources: Sequence[str], folder: Path) -> bytes:
     libc = static_libc()
     include = [part for folder in HEADERS for part in ("-I", root / folder)]
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-        objects = []
-        for name in sources:
-            objects.append(Path(folder) / (Path(name).stem + ".o"))
-            run(clang(*FLAGS, *include, "-c", root / name, "-o", objects[-1]), what=f"compiling {name}")
-        program = Path(folder) / "runner"
-        flags = ("-m", "elf_x86_64", "-static", "--gc-sections", f"--image-base={BASE:#x}", "--build-id=none", "-s")
-        inputs: list[str | Path] = [libc.start, *objects, "--start-group", *libc.archives, "--end-group"]
-        run(zig("ld.lld", *flags, "-o", program, *inputs), what="linking the runner")
-        return program.read_bytes()
+    objects = []
+    for name in sources:
+        objects.append(folder / (Path(name).stem + ".o"))
+        run(clang(*FLAGS, *include, "-c", root / name, "-o", objects[-1]), what=f"compiling {name}")
+    program = folder / "runner"
+    flags = ("-m", "elf_x86_64", "-static", "--gc-sections", f"--image-base={BASE:#x}", "--build-id=none", "-s")
+    inputs: list[str | Path] = [libc.start, *objects, "--start-group", *libc.archives, "--end-group"]
+    run(zig("ld.lld", *flags, "-o", program, *inputs), what="linking the runner")
+    return program.read_bytes()
 
 
 def native_command(snapshot: Path, arguments: Sequence[str]) -> list[str]:

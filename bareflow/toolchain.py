@@ -283,6 +283,45 @@ def kept(stored: Path) -> bytes | None:
     return data if hashlib.sha256(data).digest() == digest else None
 
 
+def made(path: Path, make: Callable[[Path], bytes], *, mode: int = 0o644) -> Path:
+    """A file of the cache that tools read as it is: made where it is missing or not whole, see `is_whole`.
+
+    Args:
+        path: the file.
+        make: returns its bytes, given a folder for temporaries.
+        mode: of the file.
+
+    Raises:
+        ToolError: when the cache cannot be written. And what `make` raises.
+    """
+    if not is_whole(path):
+        with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
+            write_whole(path, make(Path(scratch)), mode=mode)
+    return path
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file with its digest beside it, for `is_whole`.
+
+    Raises:
+        ToolError: when the cache cannot be written.
+    """
+    write_atomic(path, data, mode=mode)
+    write_atomic(_digest_beside(path), hashlib.sha256(data).hexdigest().encode())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there and every byte is as `write_whole` wrote it."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest().encode() == _digest_beside(path).read_bytes()
+    except OSError:
+        return False
+
+
+def _digest_beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 def ensure_program(name: str, package: str) -> Path:
     """Find an OS program; where it is missing, have apt add its package (saying so first).
 

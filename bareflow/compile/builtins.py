@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from bareflow.compile.frontend import clang
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, made, run, zig
 
 FLAGS = ("-O2", "-g0", "-fno-pie", "-fno-stack-protector", "-fno-sanitize=all", "-ffunction-sections")
 
@@ -24,13 +23,13 @@ def builtins_archive() -> Path:
     digest = sha256(" ".join([ZIG_VERSION, *FLAGS]).encode())
     for source in sources:
         digest.update(source.read_bytes())
-    out = cache_dir() / "libraries" / f"builtins-{digest.hexdigest()[:32]}.a"
-    if not out.exists():
-        with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-            objects = [Path(folder) / f"{source.stem}.o" for source in sources]
-            for source, made in zip(sources, objects, strict=True):
-                run(clang(*FLAGS, "-c", source, "-o", made), what=f"compiling {source.name}")
-            archive = Path(folder) / "builtins.a"
-            run(zig("ar", "rcsD", archive, *objects), what="collecting builtins.a")
-            write_atomic(out, archive.read_bytes())
-    return out
+
+    def make(folder: Path) -> bytes:
+        objects = [folder / f"{source.stem}.o" for source in sources]
+        for source, out in zip(sources, objects, strict=True):
+            run(clang(*FLAGS, "-c", source, "-o", out), what=f"compiling {source.name}")
+        archive = folder / "builtins.a"
+        run(zig("ar", "rcsD", archive, *objects), what="collecting builtins.a")
+        return archive.read_bytes()
+
+    return made(cache_dir() / "libraries" / f"builtins-{digest.hexdigest()[:32]}.a", make)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -122,9 +121,7 @@ def build_freestanding(
     options = [*(f"-D{define}" for define in defines), *(f"-I{folder}" for folder in folders)]
     digest = digest_of([*sources, script, *headers_in(folders)], [*FLAGS, *flags, *defines, *LINK_FLAGS])
     elf = toolchain.cache_dir() / "freestanding" / f"{name}-{digest}" / f"{name}.elf"
-    if not elf.exists():
-        with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
-            toolchain.write_atomic(elf, _build(Path(scratch), sources, script, [*flags, *options]), mode=0o644)
+    toolchain.made(elf, lambda scratch: _build(scratch, sources, script, [*flags, *options]))
     return Freestanding(elf, flat_bytes(elf.read_bytes()) if binary else b"")
 
 
@@ -153,8 +150,7 @@ def build_kernel(features: frozenset[str]) -> Freestanding:
     folder = root / "kernel" / "pack"
     version = digest_of([folder / "unpack.S", folder / "unpack.ld", Path(packing.__file__), Path(__file__)], [])
     packed = built.elf.with_name(f"packed-{version}.bin")
-    if not packed.exists():
-        toolchain.write_atomic(packed, _pack_kernel(built, folder))
+    toolchain.made(packed, lambda _scratch: _pack_kernel(built, folder))
     return replace(built, binary=packed.read_bytes())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bareflow.compile.builtins import builtins_archive
 from bareflow.compile.halts import halts_as_breakpoints
 from bareflow.errors import ToolError
-from bareflow.toolchain import ZIG_VERSION, cache_dir, run, tell, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, is_whole, run, tell, write_whole, zig
 
 FORMAT = 2  # raise it when the same zig is to give another library
 ARCHIVES = ("libc.a", "libzigc.a", "libcompiler_rt.a")
@@ -48,12 +48,12 @@ def static_libc() -> Libc:
     """
     folder = cache_dir() / f"musl-{ZIG_VERSION}-{FORMAT}"
     wanted = (START, *ARCHIVES)
-    if not all((folder / name).exists() for name in wanted):
+    if not all(is_whole(folder / name) for name in wanted):
         tell("building the C library for the first time, about 30 s")
         built = _build()
         for name in wanted:
             data = built[name].read_bytes()
-            write_atomic(folder / name, halts_as_breakpoints(data) if name in ARCHIVES else data)
+            write_whole(folder / name, halts_as_breakpoints(data) if name in ARCHIVES else data)
     return Libc(folder / START, (builtins_archive(), *(folder / name for name in ARCHIVES)))
 
 

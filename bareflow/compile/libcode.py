@@ -8,7 +8,6 @@ of `strlen` than its body says.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -21,7 +20,7 @@ from bareflow.compile.cfg import find_functions
 from bareflow.compile.frontend import Bitcode, merge_modules
 from bareflow.compile.text import module_text
 from bareflow.errors import ToolError
-from bareflow.toolchain import ZIG_VERSION, cache_dir, run, tell, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, made, run, tell, zig
 
 if TYPE_CHECKING:
     from bareflow.compile.choose import Program
@@ -71,23 +70,20 @@ def library_text() -> tuple[dict[str, str], str]:
         ToolError: zig cannot compile it.
     """
     stored = cache_dir() / "libraries" / f"c-{ZIG_VERSION}.bc"
-    if not stored.exists():
-        tell("compiling the C library's sources for the first time, about 20 s")
-        write_atomic(stored, _compile())
-    data = stored.read_bytes()
+    data = made(stored, _compile).read_bytes()
     text = module_text(Bitcode("the C library", data, sha256(data).hexdigest()))
     return dict(_ALIAS.findall(text)), text
 
 
-def _compile() -> bytes:
+def _compile(scratch: Path) -> bytes:
     spec = find_spec("ziglang")
     if spec is None or not spec.origin:
         raise ToolError("The Python package ziglang is not installed.", "Run ./inv once; it makes .venv with it.")
     source = Path(spec.origin).parent / "lib" / "c.zig"
-    with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-        out = Path(folder) / "c.bc"
-        run(zig("build-obj", source, *FLAGS, f"-femit-llvm-bc={out}"), what="compiling the C library", timeout_s=600)
-        return out.read_bytes()
+    tell("compiling the C library's sources for the first time, about 20 s")
+    out = scratch / "c.bc"
+    run(zig("build-obj", source, *FLAGS, f"-femit-llvm-bc={out}"), what="compiling the C library", timeout_s=600)
+    return out.read_bytes()
 
 
 def taken_text(text: str, names: Iterable[str]) -> str:

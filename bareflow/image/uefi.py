@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,11 +92,8 @@ def build_efi(sources: Sequence[Path], *, include: Sequence[Path] = (), defines:
     options = [*FLAGS, "-fshort-wchar", "-flto", *(f"-D{define}" for define in defines)]
     digest = digest_of([*sources, *headers_in(folders)], [TARGET, *options, *LINK_FLAGS])
     cached = toolchain.cache_dir() / "freestanding" / f"uefi-{digest}" / "BOOTX64.EFI"
-    if not cached.exists():
-        with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
-            searched = [f"-I{path}" for path in folders]
-            toolchain.write_atomic(cached, _build(Path(scratch), sources, [*options, *searched]))
-    return cached.read_bytes()
+    options += [f"-I{path}" for path in folders]
+    return toolchain.made(cached, lambda scratch: _build(scratch, sources, options)).read_bytes()
 
 
 def _build(scratch: Path, sources: Sequence[Path], options: Sequence[str]) -> bytes:

@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bareflow.compile.frontend import clang
@@ -20,7 +21,7 @@ from bareflow.snapshot.library_calls import LIBRARY_CALLS
 from bareflow.snapshot.link import explain
 from bareflow.snapshot.live import ImageSymbols
 from bareflow.snapshot.slots import GrowthOptions, Slot, slots_source
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, run, side_by_side, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, keep, kept, made, run, side_by_side, zig
 
 AGENT = (
     "agent/agent.c",
@@ -185,13 +186,11 @@ def _runtime_objects(names: Sequence[str], flags: Sequence[str]) -> list[Path]:
     digest = hashlib.sha256("\0".join(content).encode()).hexdigest()[:32]
     objects = [cache_dir() / "agent" / digest / f"{source.stem}.o" for source in sources]
 
-    def compile_one(source: Path, out: Path) -> None:
-        if not out.exists():
-            with tempfile.TemporaryDirectory(prefix="bareflow-") as scratch:
-                made = Path(scratch) / out.name
-                command = clang(*flags, f"-I{_include()}", f"-I{runtime}", "-c", source, "-o", made)
-                run(command, what=f"compiling {source}", error=CompileError)
-                write_atomic(out, made.read_bytes())
+    def compile_one(source: Path, scratch: Path) -> bytes:
+        out = scratch / "out.o"
+        command = clang(*flags, f"-I{_include()}", f"-I{runtime}", "-c", source, "-o", out)
+        run(command, what=f"compiling {source}", error=CompileError)
+        return out.read_bytes()
 
-    side_by_side(compile_one, sources, objects)
+    side_by_side(lambda source, out: made(out, partial(compile_one, source)), sources, objects)
     return objects

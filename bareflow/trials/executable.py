@@ -6,6 +6,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -14,7 +15,7 @@ from bareflow.compile.frontend import clang
 from bareflow.compile.libc import static_libc
 from bareflow.errors import LinkError
 from bareflow.snapshot.link import FLAGS, explain, link_script, with_own_sections
-from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, run, write_atomic, zig
+from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, made, run, zig
 
 COMPILE_FLAGS = ("-std=gnu11", "-O2", "-fno-pie", "-fno-stack-protector", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 
@@ -23,13 +24,13 @@ def runtime_object(name: str) -> Path:
     """The object of runtime/trials/NAME.c, compiled once for its text."""
     source = data_root() / "runtime" / "trials" / f"{name}.c"
     digest = hashlib.sha256(repr((ZIG_VERSION, COMPILE_FLAGS)).encode() + source.read_bytes()).hexdigest()
-    out = cache_dir() / "trials" / f"{name}-{digest[:32]}.o"
-    if not out.exists():
-        with tempfile.TemporaryDirectory(prefix="bareflow-") as folder:
-            made = Path(folder) / "out.o"
-            run(clang(*COMPILE_FLAGS, "-c", source, "-o", made), what=f"compiling {name}.c")
-            write_atomic(out, made.read_bytes())
-    return out
+    return made(cache_dir() / "trials" / f"{name}-{digest[:32]}.o", partial(_compiled, source))
+
+
+def _compiled(source: Path, scratch: Path) -> bytes:
+    out = scratch / "out.o"
+    run(clang(*COMPILE_FLAGS, "-c", source, "-o", out), what=f"compiling {source.name}")
+    return out.read_bytes()
 
 
 def link_executable(
@@ -70,16 +71,13 @@ def idle_executable() -> Path:
     """A program that does nothing: what starting and ending a process takes; built once."""
     source = "int main(void) { return 0; }\n"
     digest = hashlib.sha256(repr((ZIG_VERSION, COMPILE_FLAGS, source, link_script(True))).encode()).hexdigest()
-    out = cache_dir() / "trials" / f"idle-{digest[:32]}"
-    if not out.exists():
-        with tempfile.TemporaryDirectory(prefix="bareflow-") as temporary:
-            text, made, linked = (Path(temporary) / name for name in ("idle.c", "idle.o", "idle"))
-            text.write_text(source)
-            run(clang(*COMPILE_FLAGS, "-c", text, "-o", made), what="compiling a program that does nothing")
-            link_executable([made.read_bytes()], linked, name="idle")
-            write_atomic(out, linked.read_bytes())
-        out.chmod(0o755)
-    return out
+
+    def make(scratch: Path) -> bytes:
+        text = scratch / "idle.c"
+        text.write_text(source)
+        return link_executable([_compiled(text, scratch)], scratch / "idle", name="idle").read_bytes()
+
+    return made(cache_dir() / "trials" / f"idle-{digest[:32]}", make, mode=0o755)
 
 
 def image_digest(path: Path) -> str:

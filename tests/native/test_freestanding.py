@@ -65,6 +65,15 @@ def test_the_smallest_kernel_leaves_room_for_a_workload():
     assert len(build_kernel(frozenset()).binary) <= 8_300
 
 
+def test_a_kernel_that_was_damaged_in_the_cache_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAREFLOW_CACHE", str(tmp_path))
+    first = build_kernel(frozenset())
+    packed = next(first.elf.parent.glob("packed-*.bin"))
+    for path in (first.elf, packed):
+        path.write_bytes(path.read_bytes()[:-9])
+    assert build_kernel(frozenset()).binary == first.binary
+
+
 def test_the_kernel_is_the_same_from_any_folder_and_cache(tmp_path, monkeypatch):
     first = build_kernel(frozenset({"files"})).binary
     for room in ("kernel", "runtime", "loader"):

@@ -130,6 +130,24 @@ def test_what_was_kept_in_the_cache_is_whole_or_not_there(tmp_path, damage):
     assert toolchain.kept(stored) is None
 
 
+@pytest.mark.parametrize("name", ["made", "made.sha256"])
+@pytest.mark.parametrize("damage", [lambda d: d[:-1] + b"X", lambda d: d[:4], lambda _: b""])
+def test_a_file_that_tools_read_is_made_once_and_again_when_it_is_not_whole(tmp_path, name, damage):
+    path, times = tmp_path / "folder" / "made", []
+
+    def make(scratch):
+        times.append(scratch.is_dir())
+        return b"its bytes"
+
+    for _ in range(2):
+        assert toolchain.made(path, make, mode=0o755).read_bytes() == b"its bytes"
+    damaged = path.with_name(name)
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    assert toolchain.made(path, make).read_bytes() == b"its bytes"
+    assert toolchain.is_whole(path)
+    assert times == [True, True]
+
+
 def test_a_tool_that_fails_where_no_room_is_left_says_so(monkeypatch):
     monkeypatch.setattr(toolchain, "TEMPORARY_BYTES", 1 << 80)
     with pytest.raises(ToolError) as caught:
