@@ -191,13 +191,16 @@ def explain(name: str, output: str) -> LinkError:
     return LinkError(f"Linking {name} failed.", full_disk(), output)
 
 
+_LEFT_OUT = "Is a source file left out? Assembly (.S) is not taken: libraries mostly have a macro to do without."
+
+
 def _undefined_symbols(name: str, undefined: dict[str, str], output: str) -> LinkError:
     named = [f"{symbol} (used by {place})" if place else symbol for symbol, place in undefined.items()]
     shown = ", ".join(named[:_MAX_NAMED]) + (", …" if len(named) > _MAX_NAMED else "")
     if any(symbol.startswith("llvm.") for symbol in undefined):
         return LinkError(f"{name} uses an intrinsic that this LLVM does not have: {shown}.", detail=output)
     many = f"{len(named)} symbols are" if len(named) > 1 else "one symbol is"
-    return LinkError(f"{name} does not link: {many} undefined: {shown}.", "Is a source file left out?", output)
+    return LinkError(f"{name} does not link: {many} undefined: {shown}.", _LEFT_OUT, output)
 
 
 def read_program(data: bytes, own: set[str], tier: str) -> LinkedProgram:
