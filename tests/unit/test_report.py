@@ -146,6 +146,14 @@ def test_the_page_holds_every_function_and_every_tier_up():
         assert all(any(step in row for row in rows) for step in steps)
 
 
+def test_the_speed_up_on_top_is_of_the_heaviest_function_that_rose():
+    profile = sample(["alpha"])
+    times = {"interp": TierTimes(1, 10**9, 1, 5), "O3": TierTimes(1, 10**9 - 1, 1, 5)}
+    caller = FunctionProfile("everything", "f" * 32, 1, tier="O3", times=times)
+    texts = page_of(replace(profile, functions={**profile.functions, caller.key: caller})).texts
+    assert "alpha, lowest to highest tier" in texts
+
+
 def test_every_tier_up_is_marked_on_the_time_line():
     reader = page_of(sample(["alpha", "beta"]))
     marks = {words.split(" at ")[0] for words in reader.texts if words.endswith("cycles per call") and " at " in words}
