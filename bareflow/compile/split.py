@@ -150,10 +150,16 @@ class Split:
             body = [_with_blocks_of(name, function.name, line) for line in body]
         return function.define(name, "dso_local", body)
 
-    def whole_text(self) -> str:
-        """IR of one module with every function that can leave, under its stub's name: for the interpreter."""
+    def whole_text(self, most_lines: int | None = None) -> str:
+        """IR of one module with every function that can leave, under its stub's name: for the interpreter.
+
+        Args:
+            most_lines: of a body; longer ones are only declared. None: there is no limit.
+        """
         texts = []
-        for symbol in self.functions:
+        for symbol, facts in self.functions.items():
+            if most_lines is not None and facts.lines > most_lines:
+                continue
             one = self.module.functions[quoted(symbol)]
             body = redirect_calls(one.body, one.name, quoted(symbol + SELF_SUFFIX))
             texts.append(one.define(one.name, "dso_local", body))

@@ -18,6 +18,7 @@ from bareflow.compile.split import Split
 from bareflow.errors import CompileError
 from bareflow.toolchain import cache_dir, data_root, keep, kept, run
 
+MOST_LINES = 50_000  # of a function's IR: one of 327,738 took more than a minute and 2.9 GB
 THUNK = "bf_interp."  # before a function's symbol: its native entry into the interpreter
 
 
@@ -46,7 +47,8 @@ def interpret(name: str, split: Split) -> Interpreted:
     Raises:
         CompileError: LLVM cannot read the module, or died on it.
     """
-    text = json.dumps({"ir": split.whole_text(), "functions": list(split.functions)})
+    large = {symbol: f"{one.lines} lines of IR" for symbol, one in split.functions.items() if one.lines > MOST_LINES}
+    text = json.dumps({"ir": split.whole_text(MOST_LINES), "functions": list(split.functions)})
     package = Path(__file__).resolve().parents[1] / "compile" / "bytecode"
     sources = [path.read_bytes() for path in sorted(package.glob("*.py"))]
     layout = data_root() / "runtime" / "include" / "bareflow" / "gen" / "bytecode.h"
@@ -59,7 +61,7 @@ def interpret(name: str, split: Split) -> Interpreted:
         made = keep(stored, done.stdout.encode())
     facts = json.loads(made)
     branches = {symbol: tuple(map(tuple, groups)) for symbol, groups in facts["branches"].items()}
-    return Interpreted(facts["assembly"], branches, facts["refused"])
+    return Interpreted(facts["assembly"], branches, facts["refused"] | large)
 
 
 def main() -> int:

@@ -149,6 +149,15 @@ def test_a_programs_own_memset_and_strlen_do_not_become_calls_of_themselves(pool
     assert asyncio.run(grow_native(program, timeout_s=10)).exit_status == 40 + ord("a")
 
 
+def test_a_function_that_is_too_long_for_the_interpreter_starts_at_o0_and_says_so(pool, loop, monkeypatch):
+    monkeypatch.setattr("bareflow.growth.bytecode.MOST_LINES", 60)
+    program = prepare([loop], pool, cpu="x86-64-v2")
+    lines = {symbol: one.lines for symbol, one in program.split.functions.items()}
+    assert lines["step.local"] <= 60 < lines["main"]
+    assert program.interpreted.refused == {"main": f"{lines['main']} lines of IR"}
+    assert program.start == {"step.local": "interp", "main": "O0"}
+
+
 def test_what_c_has_survives_being_compiled_apart(pool, reference):
     source = SOURCES / "features.c"
     result = grow(pool, source, "20000", index_of(source, "one_round", pool))
