@@ -126,24 +126,23 @@ def _shown(byte: int) -> bool:
     return 0x20 <= byte < 0x7F and byte not in b'\\"'
 
 
+_BRACKETS = re.compile(r'"[^"]*"|[][(){}<>]')
+
+
 def balanced(text: str, start: int) -> int:
     """The index behind the bracket that closes the one at `start`; strings are stepped over.
 
     Raises:
         CompileError: when nothing closes it.
     """
-    depth, at = 0, start
-    while at < len(text):
-        letter = text[at]
-        if letter == '"':
-            at = text.index('"', at + 1)
-        elif letter in "([{<":
+    depth = 0
+    for part in _BRACKETS.finditer(text, start):
+        if part[0] in "([{<":
             depth += 1
-        elif letter in ")]}>":
+        elif part[0] in ")]}>":
             depth -= 1
             if not depth:
-                return at + 1
-        at += 1
+                return part.end()
     raise CompileError(f"LLVM printed a line with an open bracket: {text[:120]}")
 
 

@@ -419,12 +419,16 @@ def _local_name(symbol: str) -> str:
     return (f"anonymous.{name}" if name.isdigit() else name) + LOCAL_SUFFIX
 
 
+_LONG = 4096  # characters of a constant, from which on its digest stands for it
+
+
 class _Digests:
     """Digests of functions that a change elsewhere in the program leaves alone."""
 
     def __init__(self, module: ModuleText) -> None:
         self.module = module
         self.metadata: dict[str, str] = {}
+        self.long: dict[str, str] = {}
 
     def of(self, function: Function) -> str:
         """32 hexadecimal digits of the function's content."""
@@ -439,6 +443,10 @@ class _Digests:
         one = self.module.globals.get(symbol)
         if one is None or one.kind != "constant" or not symbol.strip('"').endswith(LOCAL_SUFFIX):
             return symbol
+        if len(one.initializer) > _LONG:  # a table that is named on many lines would stand there as often
+            if symbol not in self.long:
+                self.long[symbol] = hashlib.sha256(one.initializer.encode(errors="surrogateescape")).hexdigest()
+            return f"@<{one.type} {self.long[symbol]}>"
         return f"@<{one.type} {one.initializer}>"
 
     def _node(self, name: str, depth: int) -> str:
