@@ -84,6 +84,7 @@ def test_only_functions_with_a_number_are_compiled():
         ("%v = load ppc_fp128, ptr %p\n ret void", "type ppc_fp128"),
         ("%v = call i32 @vfork()\n ret void", "calls vfork, which may return twice"),
         ("%v = load i192, ptr %p\n ret void", "integer of 192 bits"),
+        ("%v = alloca [4294967296 x i8]\n store volatile ptr %v, ptr %p\n ret void", "variables of 4294967296 bytes"),
         ("%v = call ptr @llvm.returnaddress.p0(i32 1)\n ret void", "returnaddress of a caller"),
         ("%v = load fp128, ptr %p\n %w = frem fp128 %v, %v\n ret void", "arithmetic of fp128"),
         ("musttail call void @f(ptr %p)\n ret void", "tail call that must not take a frame"),
@@ -235,6 +236,16 @@ def test_layout_of_types_follows_the_abi():
     assert kind is not None
     assert kind.offsets == (0, 16, 32, 36, 42, 48)
     assert (kind.size, kind.align) == (48, 16)
+
+
+def test_an_array_of_minus_one_bytes_moves_what_follows_it_back():
+    module = parse_module(
+        "%s = type <{ i32, i8, i32, i32, [18446744073709551615 x i8], i8, [3 x i8] }>\n"
+        "declare void @f(ptr byval(%s) align 4)\n"
+    )  # fmt: skip
+    kind = module.functions["f"].parameters[0].byval
+    assert kind is not None
+    assert kind.offsets == (0, 4, 5, 9, 13, 12, 13, 16)
 
 
 def test_local_symbols_become_global_names():

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
+_ADDRESSES = (1 << 64) - 1  # sizes and offsets are taken modulo 2**64, as LLVM does
+
 
 class RefusedError(Exception):
     """A function the bytecode cannot express; the message is the reason, in a few words."""
@@ -48,7 +50,7 @@ class Type:
         if self.kind == "vector":
             return self.members[0].store_size * self.count
         if self.kind == "array":
-            return self.members[0].size * self.count
+            return self.members[0].size * self.count & _ADDRESSES  # clang makes arrays of -1 bytes in ms_struct
         if self.kind == "struct":
             return self.offsets[-1]
         sizes = {"float": 4, "double": 8, "ptr": 8, "x86_fp80": 10, "fp128": 16, "half": 2, "bfloat": 2}
@@ -81,7 +83,7 @@ class Type:
             if not self.packed:
                 at = -(-at // member.align) * member.align
             found.append(at)
-            at += member.size
+            at = (at + member.size) & _ADDRESSES
         return (*found, -(-at // self.align) * self.align)
 
 

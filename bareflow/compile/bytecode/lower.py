@@ -112,6 +112,8 @@ class _Lowering:
         blocks = [block for at in sorted(self.order) for block in (self.main[at], *self.extra[at])]
         registers = [ref.reg for ref in parameters]
         b = self.b
+        if b.frame_bytes >= 1 << 32:
+            raise ir.RefusedError(f"variables of {b.frame_bytes} bytes")
         return VFunction(self.function.name, blocks, b.registers, registers, b.frame_bytes, b.frame_align, b.twice)
 
     def _parameters(self) -> list[Ref]:
