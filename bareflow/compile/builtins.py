@@ -9,7 +9,10 @@ from pathlib import Path
 from bareflow.compile.frontend import clang
 from bareflow.toolchain import ZIG_VERSION, cache_dir, data_root, made, run, zig
 
-FLAGS = ("-O2", "-g0", "-fno-pie", "-fno-stack-protector", "-fno-sanitize=all", "-ffunction-sections")
+FLAGS = (
+    *("-O2", "-g0", "-fno-pie", "-fno-stack-protector", "-fno-sanitize=all", "-ffunction-sections"),
+    *("-Wall", "-Wextra", "-Wshadow", "-Werror"),
+)
 
 
 @cache
