@@ -39,7 +39,28 @@ static int64_t path_open(const char *path, struct fat16_file *file) {
     return result ? error_of(result) : 0;
 }
 
+/* /dev/null and the two names of random bytes; 0: no device that a program may open. */
+static enum kind device_named(const char *path) {
+    static const char prefix[] = "/dev/", null[] = "null", random[] = "random";
+    if (memcmp(path, prefix, sizeof prefix - 1))
+        return FREE;
+    path += sizeof prefix - 1;
+    if (!memcmp(path, null, sizeof null))
+        return NOTHING;
+    return memcmp(*path == 'u' ? path + 1 : path, random, sizeof random) ? FREE : RANDOM;
+}
+
+static int64_t random_read(uint8_t *bytes, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)random_word();
+    return (int64_t)count;
+}
+
 int64_t file_read(struct description *d, void *bytes, uint64_t count, uint64_t offset) {
+    if (d->kind == RANDOM)
+        return random_read(bytes, count);
+    if (d->kind == NOTHING)
+        return 0;
     if (d->kind != FILE)
         return d->kind == FOLDER ? -EISDIR : -EBADF;
     const int64_t got = fat16_read(volume(), &d->file, offset, bytes, count);
@@ -81,17 +102,9 @@ static int64_t wire_open(enum kind kind) {
 }
 #endif
 
-int64_t sys_open(const char *path, uint64_t flags) {
-    struct description found = {0};
-#ifdef CONFIG_GROW
-    if (tty_named(path))
-        return wire_open(WIRE);
-    if (vport_named(path))
-        return wire_open(PORT);
-#endif
-    const int64_t result = path_open(path, &found.file);
-    const bool folder = found.file.attributes & FAT16_ATTR_DIRECTORY;
-    description_of(0);
+static int64_t file_open(const char *path, uint64_t flags, struct description *found) {
+    const int64_t result = path_open(path, &found->file);
+    const bool folder = found->file.attributes & FAT16_ATTR_DIRECTORY;
     if (result)
         return result == -ENOENT && flags & O_CREAT ? -EROFS : result;
     if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
@@ -100,7 +113,23 @@ int64_t sys_open(const char *path, uint64_t flags) {
         return folder ? -EISDIR : -EROFS;
     if (flags & O_DIRECTORY && !folder)
         return -ENOTDIR;
-    found.kind = folder ? FOLDER : FILE;
+    found->kind = folder ? FOLDER : FILE;
+    return 0;
+}
+
+int64_t sys_open(const char *path, uint64_t flags) {
+    struct description found = {0};
+#ifdef CONFIG_GROW
+    if (tty_named(path))
+        return wire_open(WIRE);
+    if (vport_named(path))
+        return wire_open(PORT);
+#endif
+    found.kind = device_named(path);
+    const int64_t result = found.kind ? 0 : file_open(path, flags, &found);
+    if (result)
+        return result;
+    description_of(0);
     for (unsigned i = 3; i < DESCRIPTORS; i++)
         if (!descriptions[i].users) {
             descriptions[i] = found;
@@ -168,9 +197,10 @@ static void stat_fill(struct stat *out, const struct description *d) {
     *out = (struct stat){
         .ino = d->file.first_cluster + 1u,
         .nlink = 1,
-        .mode = d->kind && d->kind < FILE ? S_IFIFO | 0600
-                : folder                  ? S_IFDIR | 0555
-                                          : S_IFREG | 0444,
+        .mode = d->kind == NOTHING || d->kind == RANDOM ? S_IFCHR | 0666
+                : d->kind && d->kind < FILE             ? S_IFIFO | 0600
+                : folder                                ? S_IFDIR | 0555
+                                                        : S_IFREG | 0444,
         .size = d->file.size,
         .blksize = PAGE_SIZE,
         .blocks = (d->file.size + BLOCK - 1) / BLOCK,
@@ -186,8 +216,8 @@ int64_t sys_fstat(uint64_t fd, struct stat *out) {
 }
 
 int64_t sys_stat(const char *path, struct stat *out) {
-    struct description found = {0};
-    const int64_t result = path_open(path, &found.file);
+    struct description found = {.kind = device_named(path)};
+    const int64_t result = found.kind ? 0 : path_open(path, &found.file);
     if (!result)
         stat_fill(out, &found);
     return result;
@@ -216,6 +246,8 @@ int64_t sys_statx(uint64_t folder, const char *path, uint64_t flags, uint64_t ma
 
 int64_t sys_access(const char *path, uint64_t mode) {
     struct fat16_file file;
+    if (device_named(path))
+        return 0;
     const int64_t result = path_open(path, &file);
     return result ? result : mode & 2 ? -EROFS : 0;
 }

@@ -51,6 +51,7 @@
 #define AT_FDCWD (-100)
 #define AT_EMPTY_PATH 0x1000
 #define S_IFIFO 0010000
+#define S_IFCHR 0020000
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
 #define DT_DIR 4

@@ -147,6 +147,25 @@ static void folder(void) {
     closedir(d);
 }
 
+static void devices(void) {
+    unsigned char bytes[2][16] = {0};
+    struct stat s;
+    FILE *f = fopen("/dev/null", "w+");
+    show("written to nowhere", fputs("lost", f) >= 0 && !fflush(f));
+    show("read from nowhere", fgetc(f));
+    show("a device", fstat(fileno(f), &s) == 0 && S_ISCHR(s.st_mode));
+    fclose(f);
+    for (int i = 0; i < 2; i++) {
+        f = fopen(i ? "/dev/urandom" : "/dev/random", "rb");
+        show("random", (long)fread(bytes[i], 1, sizeof bytes[i], f));
+        fclose(f);
+    }
+    show("different", memcmp(bytes[0], bytes[1], sizeof bytes[0]) != 0);
+    show("no device",
+         access("/dev/nul", R_OK) || access("/dev/vrandom", R_OK) || access("/dev/randomx", R_OK));
+    show("named", !access("/dev/null", W_OK) && !stat("/dev/urandom", &s) && S_ISCHR(s.st_mode));
+}
+
 static void clocks(void) {
     struct timespec a, b, length = {0, 20000000};
     struct timeval now;
@@ -211,6 +230,7 @@ int main(int argc, char **argv) {
     paths();
     streams();
     folder();
+    devices();
     clocks();
     process();
     fflush(stdout);
