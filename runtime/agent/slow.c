@@ -203,7 +203,9 @@ uint64_t bf_timed_return(uint64_t now, uint64_t *return_slot) {
     while (call->slot != return_slot)
         if (++call == bf_agent.timed + BF_TIMED_CALLS)
             __builtin_trap(); /* nothing else puts bf_timing_return on a stack */
-    uint64_t cycles = now - call->start - (bf_agent.agent_cycles - call->ticks);
+    uint64_t cycles = now - call->start, ticks = bf_agent.agent_cycles - call->ticks;
+    if (ticks <= cycles) /* else one came just before the first time stamp, or just behind the last */
+        cycles -= ticks;
     add_time(call, cycles > bf_agent.overhead ? cycles - bf_agent.overhead : 0);
     call->slot = 0;
     bf_agent.busy = 0;

@@ -2,7 +2,8 @@
 /* Calls through stubs whose slow path runs as often as can be: once in a call.
  *   arguments   every way of passing arguments and results comes through, with every call timed
  *   swaps N     another thread changes a slot's target N times while calls go through it
- *   jumps       timed frames that longjmp throws away, and deep recursion, do no harm */
+ *   jumps       timed frames that longjmp throws away, and deep recursion, do no harm
+ *   ticks       a tick between the time stamps and what is noted with them makes no call take for ever */
 #include <complex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -91,7 +92,11 @@ double _Complex complex_product_body(double _Complex x, double _Complex y) {
     return x * y;
 }
 
+static uint64_t
+    late_tick; /* cycles of a tick that was over before the call's first time stamp, as its body finds it */
+
 long hop_one(long x) {
+    bf_agent.agent_cycles += late_tick;
     return 3 * x + 1;
 }
 
@@ -186,6 +191,14 @@ static void jumps(void) {
     CHECK(bf_times[11][1].samples == 100);
 }
 
+static void ticks(void) {
+    const uint64_t years = 1ull << 60;
+    late_tick = years;
+    for (int i = 0; i < 10; i++)
+        CHECK(hop(i) == 3 * i + 1);
+    CHECK(bf_times[9][1].samples == 10 && !bf_times[9][1].cycles_high && bf_times[9][1].cycles_low < years);
+}
+
 int main(int argc, char **argv) {
     uint64_t here = (uint64_t)__builtin_frame_address(0);
     bf_agent.ticking = 1;
@@ -202,6 +215,8 @@ int main(int argc, char **argv) {
         arguments();
     if (argc == 2 && !strcmp(argv[1], "jumps"))
         jumps();
+    if (argc == 2 && !strcmp(argv[1], "ticks"))
+        ticks();
     printf("overhead %lu\n", bf_agent.overhead);
     return 0;
 }

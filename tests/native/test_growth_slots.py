@@ -58,6 +58,10 @@ def test_frames_that_longjmp_throws_away_and_deep_recursion_do_no_harm(checked):
     run(checked, "jumps")
 
 
+def test_a_tick_between_two_time_stamps_makes_no_call_take_for_ever(checked):
+    run(checked, "ticks")
+
+
 def test_ten_million_slot_swaps_under_running_calls_give_no_wrong_result(driver):
     printed = run(driver("fast", "-O2"), "swaps", "10000000")
     assert int(printed.split()[0]) >= 1000000
