@@ -35,6 +35,17 @@ def test_values_alive_at_once_never_share_a_slot_in_a_function_of_thousands_of_t
     assert function.slots < 2 * REACH
 
 
+def test_results_of_several_slots_have_room_of_their_own_in_a_large_function(monkeypatch):
+    monkeypatch.setattr(allocate, "_MANY", 0)
+    text = (
+        "declare { x86_fp80, x86_fp80 } @g()\ndefine { x86_fp80, x86_fp80 } @f(i64 %a) {\n"
+        "  %v = call { x86_fp80, x86_fp80 } @g()\n  ret { x86_fp80, x86_fp80 } %v\n}"
+    )
+    program = compiled(text)
+    assert program.refused == {}
+    assert program.functions[0].slots >= 1 + 4 + 1
+
+
 def test_a_function_that_would_take_minutes_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr(allocate, "_MAX_LIVE", 0)
     loop = "define void @f(i64 %a) {\n  br label %1\n1:\n  %b = add i64 %a, 1\n  br label %1\n}"

@@ -7,6 +7,7 @@ Live ranges are integers used as sets of positions. Instruction p reads at posit
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 
 from bareflow.compile.bytecode.ir import RefusedError
 from bareflow.compile.bytecode.vcode import PCOPY, Ref, Reg, VFunction
@@ -172,7 +173,7 @@ def _next_free(function: VFunction, groups: _Groups, reserved: int) -> int:
     Needs more slots than `_first_fit`, which fills gaps, but time in proportion to the number of registers.
     """
     slots = reserved
-    free: dict[int, list[int]] = {1: [], 2: []}  # size → heap of slots
+    free: defaultdict[int, list[int]] = defaultdict(list)  # size → heap of slots
     ends: list[tuple[int, int, int]] = []  # heap of end, slot, size
     for reg, begin in _roots(function, groups):
         while ends and ends[0][0] <= begin:
