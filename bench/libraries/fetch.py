@@ -86,7 +86,7 @@ def fetch(libraries: Sequence[Library], folder: Path) -> dict[str, Path]:
     if wanted:
         options = _private_apt(folder / "apt")
         _apt([*options, "update"], archives)
-        _apt([*options, "source", "--download-only", *(one.package for one in wanted)], archives)
+        _apt([*options, "source", "--download-only", "--tar-only", *(one.package for one in wanted)], archives)
     return {one.name: lay_out(one, archives, folder / one.name) for one in libraries}
 
 
