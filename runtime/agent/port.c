@@ -7,7 +7,6 @@
 
 #define PAGE 4096ull
 #define ARENA_LIMIT 0x80000000ull /* 32-bit absolute addresses reach below it */
-#define TICKS (1ull << (SYS_SIGTICK - 1))
 
 static int port = -1;
 static int is_socket;
@@ -164,16 +163,16 @@ int bf_ticks_interrupt(void) {
 }
 
 int bf_ticks_hold(void) {
-    uint64_t set = TICKS, before = 0;
+    uint64_t set = SYS_TICKS, before = 0;
     if (sys_call(SYS_RT_SIGPROCMASK, SYS_SIG_BLOCK, (uint64_t)&set, (uint64_t)&before, 8, 0, 0) < 0 ||
-        before & TICKS)
+        before & SYS_TICKS)
         return 0;
     bf_ticks_held = 1;
     return 1;
 }
 
 void bf_ticks_release(void) {
-    uint64_t set = TICKS;
+    uint64_t set = SYS_TICKS;
     bf_ticks_held = 0;
     sys_call(SYS_RT_SIGPROCMASK, SYS_SIG_UNBLOCK, (uint64_t)&set, 0, 8, 0, 0);
 }

@@ -58,7 +58,8 @@
 #define SYS_MAP_PRIVATE_ANONYMOUS 0x22
 #define SYS_MAP_32BIT 0x40
 #define SYS_MAP_FIXED_NOREPLACE 0x100000
-#define SYS_SIGTICK 63 /* SIGRTMAX - 1: SIGALRM is the workload's */
+#define SYS_SIGTICK 63                        /* SIGRTMAX - 1: SIGALRM is the workload's */
+#define SYS_TICKS (1ull << (SYS_SIGTICK - 1)) /* in a set of signals */
 #define SYS_SIGIO 29
 #define SYS_SIG_BLOCK 0
 #define SYS_SIG_UNBLOCK 1

@@ -5,8 +5,6 @@
 #include "port.h"
 #include "sys.h"
 
-#define TICKS (1ull << (SYS_SIGTICK - 1))
-
 long __real___syscall_cp(long number, long a, long b, long c, long d, long e, long f);
 long __wrap___syscall_cp(long number, long a, long b, long c, long d, long e, long f);
 
@@ -40,7 +38,7 @@ struct masks {
 static long masked(struct masks *masks, long mask) {
     if (!mask)
         return 0;
-    masks->set = *(const uint64_t *)mask | TICKS;
+    masks->set = *(const uint64_t *)mask | SYS_TICKS;
     return (long)&masks->set;
 }
 
@@ -59,7 +57,7 @@ long __wrap___syscall_cp(long number, long a, long b, long c, long d, long e, lo
         masks.argument[1] = ((const uint64_t *)f)[1];
         f = (long)masks.argument;
     } else if (number == SYS_RT_SIGTIMEDWAIT) {
-        masks.set = *(const uint64_t *)a & ~TICKS; /* ticks are not what it waits for */
+        masks.set = *(const uint64_t *)a & ~SYS_TICKS; /* ticks are not what it waits for */
         a = (long)&masks.set;
     }
     int held = bf_ticks_hold();
