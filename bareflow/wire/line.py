@@ -23,14 +23,24 @@ from bareflow.wire.link import HostLink, Message
 from bareflow.wire.stream import RETRY_S, BytePort, Opener, Pump, open_port
 
 GRACE_S = 2.0  # after the program's last word, for the kernel's
+FIRMWARE_KEYS = frozenset(b"\x1b\x7f")  # Esc, with which function keys begin, too, and Del
+GREETINGS = 100  # to choose from; a build id with such a byte leaves no choice
 HELLO = FRAME_TYPE["hello"]
 FINAL = FRAME_TYPE["final"]
 ENDED = GROWTH_MESSAGE["ended"]
 
 
 def new_link(build_id: bytes = bytes(16), *, window: int = 4096) -> HostLink:
-    """A host's end with an incarnation of its own."""
-    return HostLink(random.getrandbits(31) | 1, build_id, window=window)
+    """A host's end with an incarnation of its own, and one whose greeting presses none of `FIRMWARE_KEYS`.
+
+    Firmware may take what comes on a serial line for its keyboard's, and open its setup instead of booting. What else
+    a host says is said to guests that have answered.
+    """
+    for _ in range(GREETINGS):
+        link = HostLink(random.getrandbits(31) | 1, build_id, window=window)
+        if FIRMWARE_KEYS.isdisjoint(link.greeting):
+            break
+    return link
 
 
 def opener(where: str, *, baud: int = 115200, say: Callable[[str], None] = lambda _: None) -> Opener:

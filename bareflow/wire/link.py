@@ -256,6 +256,11 @@ class HostLink(Link):
         self.peer_dropped = 0  # records that the guest dropped in this session
 
     @property
+    def greeting(self) -> bytes:
+        """What it puts on the line, again and again, until a guest answers."""
+        return encode_frame(self._hello_frame())
+
+    @property
     def connected(self) -> bool:
         """Whether a guest has answered."""
         return self.session != 0

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bareflow.errors import WireError
-from bareflow.wire.line import ENDED, FINAL, HELLO, LastWord, Line, new_link
+from bareflow.wire.line import ENDED, FINAL, FIRMWARE_KEYS, HELLO, LastWord, Line, new_link
 from bareflow.wire.link import Message
 
 
@@ -92,3 +92,11 @@ def test_a_port_that_is_not_there_yet_is_waited_for_only_where_asked():
     assert isinstance(asyncio.run(scenario(wait=False)), WireError)
     attempts.clear()
     assert isinstance(asyncio.run(scenario(wait=True)), asyncio.CancelledError)
+
+
+def test_a_greeting_presses_no_key_that_opens_a_firmwares_setup():
+    assert all(FIRMWARE_KEYS.isdisjoint(new_link().greeting) for _ in range(500))
+
+
+def test_a_build_id_that_leaves_no_choice_is_greeted_all_the_same():
+    assert b"\x1b" in new_link(b"\x1b" * 16).greeting
