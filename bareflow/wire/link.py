@@ -180,11 +180,16 @@ class Link:
         soon = now if self._hello_sent is None else max(now, self._hello_sent + HELLO_SPACING_S)
         self._hello_at = soon if self._hello_at is None else min(self._hello_at, soon)
 
+    @property
+    def greeting(self) -> bytes:
+        """What it puts on the line, again and again, until the other side answers."""
+        return b"\0" + encode_frame(self._hello_frame())
+
     def transmit(self, now: float, limit: int = 4096) -> bytes:
         """What to put on the line now: at least one frame if any is due, then more up to `limit` bytes."""
         out = bytearray()
         if self._hello_at is not None and now >= self._hello_at:
-            out += b"\0" + encode_frame(self._hello_frame())
+            out += self.greeting
             self.frames_sent += 1
             self._hello_sent = now
             self._hello_at = self._after_hello(now)
@@ -254,11 +259,6 @@ class HostLink(Link):
         self.incarnation = incarnation
         self.sessions = 0
         self.peer_dropped = 0  # records that the guest dropped in this session
-
-    @property
-    def greeting(self) -> bytes:
-        """What it puts on the line, again and again, until a guest answers."""
-        return encode_frame(self._hello_frame())
 
     @property
     def connected(self) -> bool:

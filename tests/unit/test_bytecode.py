@@ -227,24 +227,21 @@ def test_float_constants_keep_their_bits(kind, word, bits):
     assert float_bits(kind, word) == bits
 
 
-def test_layout_of_types_follows_the_abi():
-    module = parse_module(
-        "%s = type { i8, i128, i24, <{ i8, i32 }>, [3 x i16] }\n"
-        "declare void @f(ptr byval(%s) align 16)\n"
-    )  # fmt: skip
+def type_of(text):
+    module = parse_module(f"%s = type {text}\ndeclare void @f(ptr byval(%s) align 4)\n")
     kind = module.functions["f"].parameters[0].byval
     assert kind is not None
+    return kind
+
+
+def test_layout_of_types_follows_the_abi():
+    kind = type_of("{ i8, i128, i24, <{ i8, i32 }>, [3 x i16] }")
     assert kind.offsets == (0, 16, 32, 36, 42, 48)
     assert (kind.size, kind.align) == (48, 16)
 
 
 def test_an_array_of_minus_one_bytes_moves_what_follows_it_back():
-    module = parse_module(
-        "%s = type <{ i32, i8, i32, i32, [18446744073709551615 x i8], i8, [3 x i8] }>\n"
-        "declare void @f(ptr byval(%s) align 4)\n"
-    )  # fmt: skip
-    kind = module.functions["f"].parameters[0].byval
-    assert kind is not None
+    kind = type_of("<{ i32, i8, i32, i32, [18446744073709551615 x i8], i8, [3 x i8] }>")
     assert kind.offsets == (0, 4, 5, 9, 13, 12, 13, 16)
 
 
